@@ -1,0 +1,227 @@
+"""Loading: a file becomes a `Model`, its weights left where they are."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
+
+from auditor.errors import ModelLoadError
+from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
+from auditor.graph.structure import structure_sha256
+from auditor.graph.wire import WireError, without_weights
+
+_EXPORT_HINT = "export the model to ONNX (torch.onnx.export, tf2onnx, ...) and pass that file"
+
+
+def load_model(path: Path) -> Model:
+    """Read the structure of the ONNX file at `path`.
+
+    External data is never opened, present or absent; weights inside the file are skipped.
+
+    Raises:
+        ModelLoadError: no such file, not ONNX, truncated, or without a graph.
+    """
+    proto, file_bytes = _read_proto(path)
+    if not proto.HasField("graph"):
+        raise ModelLoadError(f"{path}: no graph in the file; {_EXPORT_HINT}")
+    if not proto.graph.node:
+        raise ModelLoadError(f"{path}: the graph has no nodes; {_EXPORT_HINT}")
+    proto = _inline_functions(proto, path)
+    graph = _graph(proto.graph, path)
+    _require_order(graph, frozenset(), path)
+    opset_imports = {_domain(o.domain): int(o.version) for o in proto.opset_import}
+    return Model(
+        path=str(path),
+        file_bytes=file_bytes,
+        graph=graph,
+        opset_imports=MappingProxyType(opset_imports),
+        ir_version=int(proto.ir_version),
+        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        structure_sha256=structure_sha256(graph, opset_imports),
+    )
+
+
+def _read_proto(path: Path) -> tuple[ModelProto, int]:
+    """Return the file's ModelProto without large payloads, and the size of the file in bytes."""
+    try:
+        with path.open("rb") as file:
+            file_bytes = os.fstat(file.fileno()).st_size
+            if file_bytes == 0:
+                raise ModelLoadError(f"{path}: the file is empty; {_EXPORT_HINT}")
+            # Not closed by hand: where the walk fails, its frames still hold views of the map.
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            header = without_weights(memoryview(mapped))
+    except WireError as error:
+        raise ModelLoadError(
+            f"{path}: not an ONNX model, or a truncated one ({error}); "
+            "check the download or export it again"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ModelLoadError(f"{path}: cannot be read: {reason}; check the path") from error
+    try:
+        return ModelProto.FromString(header), file_bytes
+    except DecodeError as error:
+        raise ModelLoadError(
+            f"{path}: not an ONNX model (protobuf cannot parse it); {_EXPORT_HINT}"
+        ) from error
+
+
+def _inline_functions(proto: ModelProto, path: Path) -> ModelProto:
+    """Replace calls of the model's own functions by their bodies, which is what runs."""
+    if not proto.functions:
+        return proto
+    import onnx.inliner
+
+    try:
+        return onnx.inliner.inline_local_functions(proto)
+    except (RuntimeError, ValueError) as error:
+        raise ModelLoadError(
+            f"{path}: its local functions cannot be inlined: {error}; export without functions"
+        ) from error
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def dtype_name(data_type: int) -> str | None:
+    """Return numpy's name of an ONNX element type, or None if the number is not one."""
+    try:
+        return str(onnx.helper.tensor_dtype_to_np_dtype(data_type))
+    except (KeyError, ValueError, TypeError):
+        return None
+
+
+def tensor_from_proto(proto: TensorProto) -> Tensor:
+    """Describe a TensorProto; its elements come along only if they are in it."""
+    held = proto.data_location != TensorProto.EXTERNAL and proto.data_type != TensorProto.STRING
+    value = None
+    if held:
+        try:
+            value = numpy_helper.to_array(proto)
+        except (ValueError, TypeError, KeyError):  # elements and dimensions disagree
+            value = None
+    dims = tuple(int(d) for d in proto.dims)
+    return Tensor(proto.name, dtype_name(proto.data_type), dims, value)
+
+
+def _dim(dim: Any) -> Dim:
+    kind = dim.WhichOneof("value")
+    if kind == "dim_value":
+        # Some exporters write a dynamic dimension as -1 or 0.
+        return int(dim.dim_value) if dim.dim_value > 0 else None
+    return str(dim.dim_param) if kind == "dim_param" and dim.dim_param else None
+
+
+def _value_info(info: Any) -> Tensor:
+    tensor_type = info.type.tensor_type if info.type.HasField("tensor_type") else None
+    if tensor_type is None:
+        return Tensor(info.name, None, None)
+    shape: Shape | None = None
+    if tensor_type.HasField("shape"):
+        shape = tuple(_dim(d) for d in tensor_type.shape.dim)
+    return Tensor(info.name, dtype_name(tensor_type.elem_type), shape)
+
+
+def _attribute(proto: AttributeProto, path: Path) -> Any:
+    kind = proto.type
+    if kind == AttributeProto.TENSOR:
+        return tensor_from_proto(proto.t)
+    if kind == AttributeProto.GRAPH:
+        return _graph(proto.g, path)
+    if kind == AttributeProto.GRAPHS:
+        return tuple(_graph(g, path) for g in proto.graphs)
+    if kind == AttributeProto.STRING:
+        return proto.s.decode("utf-8", "replace")
+    if kind == AttributeProto.STRINGS:
+        return tuple(s.decode("utf-8", "replace") for s in proto.strings)
+    if kind == AttributeProto.INT:
+        return int(proto.i)
+    if kind == AttributeProto.FLOAT:
+        return float(proto.f)
+    if kind == AttributeProto.INTS:
+        return tuple(proto.ints)
+    if kind == AttributeProto.FLOATS:
+        return tuple(proto.floats)
+    return None  # sparse tensors and types: no cost depends on them
+
+
+def _node(proto: NodeProto, path: Path) -> Node:
+    return Node(
+        op_type=proto.op_type,
+        domain=_domain(proto.domain),
+        name=proto.name,
+        inputs=tuple(proto.input),
+        outputs=tuple(proto.output),
+        attributes=MappingProxyType({a.name: _attribute(a, path) for a in proto.attribute}),
+        proto=proto,
+    )
+
+
+def _initializers(proto: GraphProto) -> Mapping[str, Tensor]:
+    tensors = {t.name: tensor_from_proto(t) for t in proto.initializer}
+    for sparse in proto.sparse_initializer:
+        values = sparse.values
+        tensors[values.name] = Tensor(values.name, dtype_name(values.data_type), tuple(sparse.dims))
+    return MappingProxyType(tensors)
+
+
+def _graph(proto: GraphProto, path: Path) -> Graph:
+    initializers = _initializers(proto)
+    return Graph(
+        name=proto.name,
+        nodes=tuple(_node(n, path) for n in proto.node),
+        # Before IR version 4 every initializer was listed among the inputs as well.
+        inputs=tuple(_value_info(i) for i in proto.input if i.name not in initializers),
+        outputs=tuple(_value_info(o) for o in proto.output),
+        initializers=initializers,
+        value_info=MappingProxyType({v.name: _value_info(v) for v in proto.value_info}),
+    )
+
+
+def _subgraphs(node: Node) -> Iterable[Graph]:
+    for value in node.attributes.values():
+        if isinstance(value, Graph):
+            yield value
+        elif isinstance(value, tuple):
+            yield from (v for v in value if isinstance(v, Graph))
+
+
+def _require_order(graph: Graph, outer: frozenset[str], path: Path) -> None:
+    """Demand that every input is made before it is used, which rules out cycles.
+
+    Raises:
+        ModelLoadError: a node uses a value that no earlier node makes.
+    """
+    known = {*outer, *graph.initializers, *(i.name for i in graph.inputs), ""}
+    made_later = {o for n in graph.nodes for o in n.outputs}
+    for node in graph.nodes:
+        for name in node.inputs:
+            if name not in known:
+                problem = (
+                    "is used before it is made: the graph has a cycle or is out of order"
+                    if name in made_later
+                    else "is made by nothing in the graph"
+                )
+                raise ModelLoadError(
+                    f"{path}: value {name!r}, input of {node.op_type} node {node.name!r}, "
+                    f"{problem}; repair it with onnx.checker or export it again"
+                )
+        for subgraph in _subgraphs(node):
+            _require_order(subgraph, frozenset(known), path)
+        known.update(node.outputs)
+
+
+def array_to_proto(value: np.ndarray[Any, Any], name: str) -> TensorProto:
+    """Wrap a small constant for onnx's shape inference."""
+    return numpy_helper.from_array(value, name)

@@ -1,0 +1,116 @@
+"""Values and operations with every shape known that can be known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from auditor.graph import Node
+
+FLOAT_DTYPES = frozenset(
+    {"float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2"}
+)
+_BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
+
+
+def dtype_bits(dtype: str | None) -> int:
+    """Return the size of one element in bits; 32 where the type is not known."""
+    if dtype is None:
+        return 32
+    if dtype in _BITS:
+        return _BITS[dtype]
+    if dtype.startswith("float8"):
+        return 8
+    if dtype.startswith("float4"):
+        return 4
+    if dtype.startswith("complex"):
+        return int(dtype[7:])
+    digits = dtype.removeprefix("uint").removeprefix("int").removeprefix("float")
+    return int(digits) if digits.isdigit() else 32
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor in the running graph.
+
+    `shape` is None where it could not be found out.  `origin` says what it is made of:
+    "input", "initializer", "constant" (computed from constants alone) or "activation".
+    `data` holds the elements of small known values (shapes, axes, scales).
+    """
+
+    name: str
+    dtype: str | None
+    shape: tuple[int, ...] | None
+    origin: str = "activation"
+    data: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def known(self) -> bool:
+        """Whether the shape is known."""
+        return self.shape is not None
+
+    @property
+    def size(self) -> int:
+        """Number of elements; 0 where the shape is not known (see `known`)."""
+        return math.prod(self.shape) if self.shape is not None else 0
+
+    @property
+    def bytes(self) -> int:
+        """Size in bytes at the element type of the file."""
+        return (self.size * dtype_bits(self.dtype) + 7) // 8
+
+    @property
+    def is_float(self) -> bool:
+        """Whether gradients can flow through it."""
+        return self.dtype in FLOAT_DTYPES
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is the same in every step but for the optimizer's update."""
+        return self.origin in ("initializer", "constant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A node with the values it reads and makes.
+
+    `repeats` is how often it runs in one pass (a loop's body runs more than once).
+    An optional input that is left out is None.
+    """
+
+    node: Node
+    inputs: tuple[Value | None, ...]
+    outputs: tuple[Value | None, ...]
+    opset: int
+    repeats: int = 1
+
+    @property
+    def op_type(self) -> str:
+        """Operator name without its domain."""
+        return self.node.op_type
+
+    def input(self, index: int) -> Value | None:
+        """Return an input, or None where it is left out."""
+        return self.inputs[index] if index < len(self.inputs) else None
+
+    def attribute(self, name: str, default: Any) -> Any:
+        """Return an attribute of the node, or `default` where the file leaves it out."""
+        value = self.node.attributes.get(name)
+        return default if value is None else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShapedGraph:
+    """The graph flattened to the operations that run, every shape known that can be.
+
+    `initializers` holds those that operations use, under their own names; `problems`
+    says, one line each, where a shape or a count had to be left unknown or assumed.
+    """
+
+    operations: tuple[Operation, ...]
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    initializers: Mapping[str, Value]
+    problems: tuple[str, ...]
