@@ -1,0 +1,152 @@
+"""Matrix products: M x K times K x N is M*K*N multiply-accumulates.
+
+Backward, dA = dC B^T and dB = A^T dC cost as much each, where they are needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
+from auditor.costs.registry import formula
+from auditor.shapes import Operation, Value
+
+
+def product_cost(
+    family: Family,
+    macs: int,
+    left: Value,
+    right: Value,
+    out: Value,
+    grads: Grads,
+    bias: Value | None = None,
+    bias_index: int = 2,
+) -> Cost:
+    """Cost of any bilinear product: one pass forward, one for each gradient needed.
+
+    `left` and `right` are inputs 0 and 1 of the node; a bias is added in the same pass
+    and its gradient is a reduction of the output's.
+    """
+    added = out.size if bias is not None else 0
+    forward = work(macs=macs, other_flops=added, reads=(left, right, bias), writes=(out,))
+    backward = Work()
+    if 0 in grads:
+        backward += work(macs=macs, reads=(out, right), writes=(left,))
+    if 1 in grads:
+        backward += work(macs=macs, reads=(out, left), writes=(right,))
+    if bias is not None and bias_index in grads:
+        backward += work(other_flops=out.size, reads=(out,), writes=(bias,))
+    saved = (left if 1 in grads else None, right if 0 in grads else None)
+    return Cost(
+        family=family,
+        forward=forward,
+        backward=backward,
+        backward_kernels=len(grads),
+        saved=names(*saved),
+    )
+
+
+def matmul_family(right: Value) -> Family:
+    """A product with weights is one large product; one of activations is many small ones."""
+    return Family.MATMUL if right.is_constant else Family.BATCHED_MATMUL
+
+
+def _contracted(left: Value, transposed: bool = False) -> int:
+    shape = left.shape or ()
+    return shape[-2] if transposed and len(shape) > 1 else shape[-1]
+
+
+@formula("MatMul")
+@formula("FusedMatMul", "TransposeMatMul", domain="com.microsoft")
+def matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """(..., M, K) x (..., K, N): every output element is K multiply-accumulates."""
+    left, right, out = op.inputs[0], op.inputs[1], op.outputs[0]
+    if left is None or right is None or out is None:
+        return UnknownCost("an input is missing")
+    inner = _contracted(left, bool(op.attribute("transA", 0)))
+    constant = left if left.is_constant else right
+    return product_cost(
+        matmul_family(constant), out.size * inner, left, right, out, grads & {0, 1}
+    )
+
+
+@formula("Gemm")
+@formula("FusedGemm", domain="com.microsoft")
+def gemm(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """Y = alpha A' B' + beta C, with A' of shape (M, K)."""
+    left, right, out, bias = op.inputs[0], op.inputs[1], op.outputs[0], op.input(2)
+    if left is None or right is None or out is None:
+        return UnknownCost("an input is missing")
+    inner = _contracted(left, bool(op.attribute("transA", 0)))
+    constant = left if left.is_constant else right
+    return product_cost(
+        matmul_family(constant), out.size * inner, left, right, out, grads, bias
+    )
+
+
+@formula("MatMulInteger", "QLinearMatMul")
+@formula("DynamicQuantizeMatMul", "MatMulIntegerToFloat", domain="com.microsoft")
+def integer_matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """As MatMul, on 8-bit integers; quantized graphs are not trained, so no gradients."""
+    right_index = 3 if op.op_type == "QLinearMatMul" else 1
+    left, right, out = op.inputs[0], op.inputs[right_index], op.outputs[0]
+    if left is None or right is None or out is None:
+        return UnknownCost("an input is missing")
+    macs = out.size * _contracted(left)
+    return product_cost(matmul_family(right), macs, left, right, out, frozenset())
+
+
+@formula("MatMulNBits", domain="com.microsoft")
+def matmul_n_bits(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """Weights packed to 2 to 8 bits: K and N are attributes, since B's shape is packed."""
+    left, right, out = op.inputs[0], op.inputs[1], op.outputs[0]
+    if left is None or right is None or out is None:
+        return UnknownCost("an input is missing")
+    macs = out.size * int(op.node.attributes["K"])
+    return product_cost(Family.MATMUL, macs, left, right, out, grads & {0})
+
+
+@formula("Einsum")
+def einsum(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """One or two operands: every point of the joint index space is one multiply-accumulate."""
+    out = op.outputs[0]
+    operands = [v for v in op.inputs if v is not None and v.shape is not None]
+    if out is None or len(operands) > 2:
+        return UnknownCost("a contraction of more than two operands")
+    terms = str(op.node.attributes["equation"]).replace(" ", "").split("->")[0].split(",")
+    sizes: dict[str, int] = {}
+    for term, value in zip(terms, operands, strict=True):
+        if "." in term:
+            return UnknownCost("an einsum with an ellipsis")
+        sizes.update(zip(term, value.shape or (), strict=True))
+    if len(operands) == 1:
+        values = work(other_flops=operands[0].size, reads=operands, writes=(out,))
+        return Cost(
+            family=Family.REDUCTION, forward=values, backward=values, backward_kernels=len(grads)
+        )
+    points = math.prod(sizes.values())
+    summed = Counter(sizes) - Counter(_einsum_output(op, terms))
+    left, right = operands
+    if not summed:  # an outer or elementwise product
+        values = work(other_flops=points, reads=operands, writes=(out,))
+        backward = Work()
+        for _ in grads:
+            backward += work(other_flops=points, reads=(out, left), writes=(right,))
+        return Cost(
+            family=Family.ELEMENTWISE,
+            forward=values,
+            backward=backward,
+            backward_kernels=len(grads),
+            saved=names(left, right),
+        )
+    return product_cost(matmul_family(right), points, left, right, out, grads)
+
+
+def _einsum_output(op: Operation, terms: list[str]) -> str:
+    """The output's letters: as written, else those that occur once."""
+    equation = str(op.node.attributes["equation"]).replace(" ", "")
+    if "->" in equation:
+        return equation.split("->")[1]
+    counts = Counter("".join(terms))
+    return "".join(c for c, n in counts.items() if n == 1)

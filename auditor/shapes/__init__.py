@@ -1,0 +1,16 @@
+"""Layer 2: dynamic dimensions bound, shapes and shape values propagated."""
+
+from auditor.shapes.bindings import Bindings, BoundInputs, bind_inputs
+from auditor.shapes.inference import infer_shapes
+from auditor.shapes.records import Operation, ShapedGraph, Value, dtype_bits
+
+__all__ = [
+    "Bindings",
+    "BoundInputs",
+    "Operation",
+    "ShapedGraph",
+    "Value",
+    "bind_inputs",
+    "dtype_bits",
+    "infer_shapes",
+]

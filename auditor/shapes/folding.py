@@ -1,0 +1,277 @@
+"""Folding of the arithmetic on shapes that exporters leave in the graph.
+
+Only small known values take part (shapes, axes, scales, positions); weights have no
+values here and never fold.  Semantics are those of the ONNX operator specification
+(https://onnx.ai/onnx/operators/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from auditor.graph import Node
+
+# Above this a value is no shape any more, and is known by its shape alone.
+MAX_ELEMENTS = 8192
+
+Array = np.ndarray[Any, Any]
+# Arrays; a left-out optional input is None.
+Inputs = Sequence[Any]
+Fold = Callable[[Node, Inputs], Sequence[Array] | Array]
+
+_NUMPY_DTYPES = {
+    1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
+    9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64",
+}  # fmt: skip
+
+
+def fold(node: Node, inputs: Inputs) -> tuple[Array, ...] | None:
+    """Compute the outputs of `node` from known small inputs, or None where it cannot be.
+
+    A None among `inputs` is a left-out optional input; an unknown value must not be
+    passed at all (the caller asks only where all are known).
+    """
+    function = _FOLDS.get(node.op_type) if not node.domain else None
+    if function is None or (len(inputs) > 0 and inputs[0] is None):
+        return None
+    if any(a is not None and a.size > MAX_ELEMENTS for a in inputs):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            result = function(node, inputs)
+    except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError):
+        return None  # not foldable as written: onnx's own inference has the last word
+    outputs = tuple(result) if isinstance(result, (list, tuple)) else (result,)
+    arrays = tuple(np.asarray(o) for o in outputs)
+    return arrays if all(a.size <= MAX_ELEMENTS for a in arrays) else None
+
+
+def _axes(node: Node, inputs: Inputs, index: int = 1) -> tuple[int, ...] | None:
+    """Axes from the attribute (older operator sets) or from an input (newer ones)."""
+    if "axes" in node.attributes:
+        return tuple(node.attributes["axes"])
+    given = inputs[index] if len(inputs) > index else None
+    return None if given is None else tuple(int(a) for a in given.ravel())
+
+
+def _unsqueeze(node: Node, inputs: Inputs) -> Array:
+    data, axes = inputs[0], _axes(node, inputs)
+    return np.expand_dims(data, axes or ())
+
+
+def _squeeze(node: Node, inputs: Inputs) -> Array:
+    data, axes = inputs[0], _axes(node, inputs)
+    return np.squeeze(data, axis=axes)
+
+
+def _slice(node: Node, inputs: Inputs) -> Array:
+    data = inputs[0]
+    if "starts" in node.attributes:
+        starts, ends = node.attributes["starts"], node.attributes["ends"]
+        axes, steps = node.attributes.get("axes"), None
+    else:
+        starts, ends, axes, steps = (
+            None if a is None else [int(v) for v in a.ravel()]
+            for a in (*inputs[1:], None, None)[:4]
+        )
+    slices = [slice(None)] * data.ndim
+    for position, start in enumerate(starts):
+        axis = position if axes is None else axes[position]
+        step = 1 if steps is None else steps[position]
+        stop: int | None = ends[position]
+        if step < 0 and stop is not None and stop < -data.shape[axis]:
+            stop = None  # walks backwards past the first element
+        slices[axis] = slice(start, stop, step)
+    return data[tuple(slices)]
+
+
+def _gather(node: Node, inputs: Inputs) -> Array:
+    data, indices = inputs[0], inputs[1]
+    return np.take(data, indices.astype(np.int64), axis=int(node.attributes.get("axis", 0)))
+
+
+def _cast(node: Node, inputs: Inputs) -> Array:
+    data = inputs[0]
+    return data.astype(_NUMPY_DTYPES[int(node.attributes["to"])])
+
+
+def _cast_like(node: Node, inputs: Inputs) -> Array:
+    data, like = inputs[0], inputs[1]
+    return data.astype(like.dtype)
+
+
+def _constant(node: Node, _: Inputs) -> Array:
+    attributes = node.attributes
+    for key, dtype in (("value_int", "int64"), ("value_ints", "int64")):
+        if key in attributes:
+            return np.asarray(attributes[key], dtype)
+    for key in ("value_float", "value_floats"):
+        if key in attributes:
+            return np.asarray(attributes[key], "float32")
+    value = attributes["value"].value
+    if value is None:
+        raise ValueError("the constant is a weight")
+    return np.asarray(value)
+
+
+def _constant_of_shape(node: Node, inputs: Inputs) -> Array:
+    shape = inputs[0]
+    tensor = node.attributes.get("value")
+    fill = np.zeros(1, "float32") if tensor is None else np.asarray(tensor.value)
+    dims = tuple(int(d) for d in shape.ravel())
+    if np.prod(dims, dtype=float) > MAX_ELEMENTS:
+        raise ValueError("not a shape")
+    return np.full(dims, fill.ravel()[0], fill.dtype)
+
+
+def _reshape(node: Node, inputs: Inputs) -> Array:
+    data, shape = inputs[0], inputs[1] if len(inputs) > 1 else None
+    wanted = node.attributes["shape"] if shape is None else [int(d) for d in shape.ravel()]
+    if not node.attributes.get("allowzero", 0):
+        wanted = [data.shape[i] if d == 0 else d for i, d in enumerate(wanted)]
+    return data.reshape(tuple(wanted))
+
+
+def _expand(_: Node, inputs: Inputs) -> Array:
+    data, shape = inputs[0], inputs[1]
+    dims = np.broadcast_shapes(data.shape, tuple(int(d) for d in shape.ravel()))
+    if np.prod(dims, dtype=float) > MAX_ELEMENTS:
+        raise ValueError("not a shape")
+    return np.broadcast_to(data, dims)
+
+
+def _range(_: Node, inputs: Inputs) -> Array:
+    start, limit, delta = (np.asarray(a).ravel()[0] for a in inputs)
+    if (limit - start) / delta > MAX_ELEMENTS:
+        raise ValueError("not a shape")
+    return np.arange(start, limit, delta, dtype=start.dtype)
+
+
+def _split(node: Node, inputs: Inputs) -> Sequence[Array]:
+    data = inputs[0]
+    axis = int(node.attributes.get("axis", 0))
+    sizes = _axes_like(node, inputs, "split")
+    if sizes is None:
+        return np.array_split(data, len(node.outputs), axis)
+    return np.split(data, np.cumsum(sizes)[:-1], axis)
+
+
+def _axes_like(node: Node, inputs: Inputs, name: str) -> tuple[int, ...] | None:
+    if name in node.attributes:
+        return tuple(node.attributes[name])
+    given = inputs[1] if len(inputs) > 1 else None
+    return None if given is None else tuple(int(a) for a in given.ravel())
+
+
+def _div(_: Node, inputs: Inputs) -> Array:
+    left, right = inputs[0], inputs[1]
+    if left.dtype.kind in "iu":  # ONNX integer division truncates towards zero
+        return np.asarray(np.trunc(left / right)).astype(left.dtype)
+    return np.asarray(left / right)
+
+
+def _mod(node: Node, inputs: Inputs) -> Array:
+    left, right = inputs[0], inputs[1]
+    return np.asarray((np.fmod if node.attributes.get("fmod") else np.mod)(left, right))
+
+
+def _transpose(node: Node, inputs: Inputs) -> Array:
+    return np.transpose(inputs[0], node.attributes.get("perm"))
+
+
+def _concat(node: Node, inputs: Inputs) -> Array:
+    parts = [np.asarray(a) for a in inputs if a is not None]
+    return np.concatenate(parts, axis=int(node.attributes["axis"]))
+
+
+def _reduction(function: Callable[..., Any]) -> Fold:
+    def apply(node: Node, inputs: Inputs) -> Array:
+        data, axes = inputs[0], _axes(node, inputs)
+        if axes is None and node.attributes.get("noop_with_empty_axes", 0):
+            return data
+        keep = bool(node.attributes.get("keepdims", 1))
+        return np.asarray(function(data, axis=axes, keepdims=keep)).astype(data.dtype)
+
+    return apply
+
+
+def _ufunc(function: Callable[..., Any]) -> Fold:
+    def apply(_: Node, inputs: Inputs) -> Array:
+        return np.asarray(function(*inputs))
+
+    return apply
+
+
+def _same_dtype(function: Callable[..., Any]) -> Fold:
+    def apply(_: Node, inputs: Inputs) -> Array:
+        return np.asarray(function(*inputs)).astype(inputs[0].dtype)
+
+    return apply
+
+
+def _nary(function: Callable[..., Any]) -> Fold:
+    def apply(_: Node, inputs: Inputs) -> Array:
+        arrays = [np.asarray(a) for a in inputs]
+        result = arrays[0]
+        for array in arrays[1:]:
+            result = function(result, array)
+        return np.asarray(result)
+
+    return apply
+
+
+_FOLDS: Mapping[str, Fold] = {
+    "Constant": _constant,
+    "ConstantOfShape": _constant_of_shape,
+    "Identity": _ufunc(np.asarray),
+    "Cast": _cast,
+    "CastLike": _cast_like,
+    "Gather": _gather,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
+    "Reshape": _reshape,
+    "Expand": _expand,
+    "Range": _range,
+    "Split": _split,
+    "Transpose": _transpose,
+    "Tile": _ufunc(lambda data, repeats: np.tile(data, tuple(int(r) for r in repeats))),
+    "Where": _ufunc(np.where),
+    "Size": _ufunc(lambda data: np.asarray(np.size(data), "int64")),
+    "Add": _ufunc(np.add),
+    "Sub": _ufunc(np.subtract),
+    "Mul": _ufunc(np.multiply),
+    "Div": _div,
+    "Mod": _mod,
+    "Pow": _same_dtype(np.power),
+    "Neg": _ufunc(np.negative),
+    "Abs": _ufunc(np.abs),
+    "Floor": _ufunc(np.floor),
+    "Ceil": _ufunc(np.ceil),
+    "Round": _ufunc(np.round),
+    "Sqrt": _same_dtype(np.sqrt),
+    "Exp": _same_dtype(np.exp),
+    "Log": _same_dtype(np.log),
+    "Reciprocal": _same_dtype(np.reciprocal),
+    "Sign": _ufunc(np.sign),
+    "Min": _nary(np.minimum),
+    "Max": _nary(np.maximum),
+    "Sum": _nary(np.add),
+    "Equal": _ufunc(np.equal),
+    "Greater": _ufunc(np.greater),
+    "GreaterOrEqual": _ufunc(np.greater_equal),
+    "Less": _ufunc(np.less),
+    "LessOrEqual": _ufunc(np.less_equal),
+    "And": _ufunc(np.logical_and),
+    "Or": _ufunc(np.logical_or),
+    "Xor": _ufunc(np.logical_xor),
+    "Not": _ufunc(np.logical_not),
+    "ReduceProd": _reduction(np.prod),
+    "ReduceSum": _reduction(np.sum),
+    "ReduceMax": _reduction(np.max),
+    "ReduceMin": _reduction(np.min),
+}

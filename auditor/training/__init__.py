@@ -1,0 +1,15 @@
+"""Layer 4: the training graph behind an export: parameters, normalization, gradients."""
+
+from auditor.training.gradients import gradients
+from auditor.training.normalization import BatchNorm, Restored, restore_batch_normalization
+from auditor.training.parameters import parameter_count, parameters, possible_tie
+
+__all__ = [
+    "BatchNorm",
+    "Restored",
+    "gradients",
+    "parameter_count",
+    "parameters",
+    "possible_tie",
+    "restore_batch_normalization",
+]

@@ -1,0 +1,49 @@
+"""Which values need a gradient: those between a parameter and an output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from auditor.costs import Grads
+from auditor.shapes import Operation, Value
+
+# Constant almost everywhere: automatic differentiation stops here.
+_FLAT = frozenset({"Floor", "Ceil", "Round", "Sign", "Shape", "Size", "NonZero", "EyeLike"})
+
+
+def gradients(
+    operations: Iterable[Operation], parameters: Mapping[str, Value], outputs: Iterable[Value]
+) -> tuple[Grads, ...]:
+    """Return, for every operation, the positions of the inputs that need a gradient.
+
+    An input needs one if it is a parameter or depends on one; none flows through
+    integers, nor into a branch that no output depends on.
+    """
+    ordered = tuple(operations)
+    differentiable = _depends_on(ordered, set(parameters))
+    wanted = {v.name for v in outputs if v.name in differentiable}
+    result: list[Grads] = []
+    for operation in reversed(ordered):
+        made = {v.name for v in operation.outputs if v is not None}
+        if not made & wanted:
+            result.append(frozenset())
+            continue
+        grads = frozenset(
+            i
+            for i, v in enumerate(operation.inputs)
+            if v is not None and v.is_float and v.name in differentiable
+        )
+        wanted |= {v.name for i in grads if (v := operation.inputs[i]) is not None}
+        result.append(grads)
+    return tuple(reversed(result))
+
+
+def _depends_on(operations: Iterable[Operation], names: set[str]) -> set[str]:
+    """Names of the values that gradients flow through, `names` among them."""
+    reached = set(names)
+    for operation in operations:
+        if operation.op_type in _FLAT:
+            continue
+        if any(v is not None and v.name in reached for v in operation.inputs):
+            reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
+    return reached

@@ -1,0 +1,140 @@
+"""Which of a file's tensors are parameters: what the optimizer updates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from auditor.shapes import Operation, ShapedGraph, Value
+
+# Inputs that are settings or statistics, never learned: op type -> positions.
+_NOT_LEARNED: Mapping[str, frozenset[int]] = {
+    "BatchNormalization": frozenset({3, 4}),
+    "Resize": frozenset({1, 2, 3}),
+    "Upsample": frozenset({1}),
+    "Clip": frozenset({1, 2}),
+    "Pad": frozenset({2}),
+    "Dropout": frozenset({1, 2}),
+    "Range": frozenset({0, 1, 2}),
+    "OneHot": frozenset({1, 2}),
+    "QuantizeLinear": frozenset({1, 2}),
+    "DequantizeLinear": frozenset({1, 2}),
+    "NonMaxSuppression": frozenset({3, 4}),
+}
+# Here even a single element is a weight or a bias.
+_WEIGHT_SLOTS = frozenset(
+    {"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "LayerNormalization", "PRelu"}
+)
+# Where these read nothing but positions and constants, the constants are the fixed
+# frequencies of a positional encoding (rotary, sinusoidal), which are buffers.
+_PERIODIC = frozenset({"Sin", "Cos"})
+# The same tensor under another name or layout.
+_RELABELS = frozenset({"Identity", "Transpose", "Reshape", "Cast", "Squeeze", "Unsqueeze"})
+
+
+def parameters(graph: ShapedGraph) -> Mapping[str, Value]:
+    """Return the parameters by name, each once however often it is used.
+
+    A parameter is a floating-point constant of the file in a position where it can be
+    learned.  Single numbers are settings (scales, epsilons), unless they stand where a
+    bias does or carry the name of a module's parameter.
+    """
+    found: dict[str, Value] = {}
+    sources: dict[str, Value] = dict(graph.initializers)
+    frequencies = _positional_frequencies(graph)
+    for operation in graph.operations:
+        if operation.op_type == "Constant" and operation.outputs[0] is not None:
+            out = operation.outputs[0]
+            sources[out.name] = out
+        if _relabels_constant(operation, sources):
+            continue
+        for index, value in enumerate(operation.inputs):
+            root = _root(value, sources)
+            if (
+                root is not None
+                and root.name not in frequencies
+                and _is_learned(operation, index, root)
+            ):
+                found[root.name] = root
+    return MappingProxyType(found)
+
+
+def _relabels_constant(operation: Operation, sources: dict[str, Value]) -> bool:
+    """Follow a constant through relabelling; its use is what decides."""
+    if operation.op_type not in _RELABELS or not operation.inputs:
+        return False
+    root, out = _root(operation.inputs[0], sources), operation.outputs[0]
+    if root is None or out is None:
+        return False
+    sources[out.name] = root
+    return True
+
+
+def _root(value: Value | None, sources: Mapping[str, Value]) -> Value | None:
+    return None if value is None else sources.get(value.name)
+
+
+def _is_learned(operation: Operation, index: int, root: Value) -> bool:
+    if not root.is_float or index in _NOT_LEARNED.get(operation.op_type, ()):
+        return False
+    if root.size != 1:
+        return root.size > 0
+    if operation.op_type in _WEIGHT_SLOTS:
+        return True
+    # A Constant node's value is a setting; a stored one with a module's name is not.
+    return bool(root.shape) and "." in root.name and root.origin == "initializer"
+
+
+def _positional_frequencies(graph: ShapedGraph) -> frozenset[str]:
+    """Constants that reach a sine or cosine meeting nothing but integers on the way."""
+    makers = {v.name: op for op in graph.operations for v in op.outputs if v is not None}
+    constants: set[str] = set()
+    for operation in graph.operations:
+        if operation.op_type in _PERIODIC:
+            leaves = _leaves(operation, makers)
+            if all(v.is_constant or not v.is_float for v in leaves):
+                constants |= {v.name for v in leaves if v.is_float}
+    return frozenset(constants)
+
+
+def _leaves(operation: Operation, makers: Mapping[str, Operation]) -> list[Value]:
+    """Values that an operation's result is made of; lookups in tables are leaves too."""
+    leaves: list[Value] = []
+    pending, seen = [v for v in operation.inputs if v is not None], set[str]()
+    while pending:
+        value = pending.pop()
+        if value.name in seen:
+            continue
+        seen.add(value.name)
+        maker = makers.get(value.name)
+        if maker is None or maker.op_type == "Constant" or not value.is_float:
+            leaves.append(value)
+        else:
+            pending += [v for v in maker.inputs if v is not None]
+    return leaves
+
+
+def parameter_count(values: Iterable[Value]) -> int:
+    """Number of elements of all of them."""
+    return sum(v.size for v in values)
+
+
+def possible_tie(graph: ShapedGraph, found: Mapping[str, Value]) -> tuple[Value, Value] | None:
+    """Find an output projection that is as large as an embedding table turned over.
+
+    Where a network ties the two, the TorchScript exporter writes them as two tensors.
+    """
+    tables = {
+        op.inputs[0].shape: op.inputs[0]
+        for op in graph.operations
+        if op.op_type == "Gather" and op.inputs[0] is not None and op.inputs[0].name in found
+    }
+    for op in reversed(graph.operations):
+        if op.op_type != "MatMul":
+            continue
+        weight = op.inputs[1]
+        if weight is None or weight.name not in found or not weight.shape:
+            return None
+        table = tables.get(tuple(reversed(weight.shape)))
+        return (table, weight) if table is not None else None
+    return None

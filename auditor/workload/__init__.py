@@ -1,0 +1,23 @@
+"""Layer 8: the training plan and the workload it makes."""
+
+from auditor.workload.files import find_project_plan, parse_shape, read_plan_file
+from auditor.workload.plan import (
+    DEFAULT_BATCH_SIZE,
+    DEFAULT_OPTIMIZER,
+    Plan,
+    Workload,
+    validated,
+    workload,
+)
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "DEFAULT_OPTIMIZER",
+    "Plan",
+    "Workload",
+    "find_project_plan",
+    "parse_shape",
+    "read_plan_file",
+    "validated",
+    "workload",
+]

@@ -1,0 +1,118 @@
+"""Plans in TOML: a plan file, or ``[tool.auditor]`` in a pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from auditor.errors import PlanError
+from auditor.workload.plan import Plan
+
+MAX_FILE_BYTES = 1_000_000
+_INTEGERS = frozenset({"batch_size", "gradient_accumulation", "devices", "trials"})
+_TEXTS = frozenset({"precision", "optimizer", "hardware", "region", "scope", "batchnorm"})
+
+
+def read_plan_file(path: Path) -> Plan:
+    """Read a plan file: the plan's keys at the top level.
+
+    Raises:
+        PlanError: the file cannot be read, is not TOML, or holds an unknown key or a
+            value of the wrong type.
+    """
+    return plan_from_table(_read_toml(path), str(path))
+
+
+def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
+    """Return the plan in the nearest pyproject.toml with ``[tool.auditor]``, upwards of `start`.
+
+    Raises:
+        PlanError: that table is not a plan.
+    """
+    for folder in (start, *start.parents):
+        path = folder / "pyproject.toml"
+        if path.is_file():
+            table = _read_toml(path).get("tool", {}).get("auditor")
+            if table is not None:
+                return plan_from_table(table, f"{path} [tool.auditor]"), path
+    return None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise PlanError(f"{path}: larger than {MAX_FILE_BYTES} bytes; a plan is a short file")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
+    except OSError as error:
+        raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error
+
+
+def plan_from_table(table: Mapping[str, Any], where: str) -> Plan:
+    """Build a plan of a TOML table's keys.
+
+    Raises:
+        PlanError: an unknown key or a value of the wrong type.
+    """
+    known = [f.name for f in fields(Plan)]
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise PlanError(f"{where}: unknown key {key!r}; a plan has: {', '.join(known)}")
+        values[key] = _value(key, value, where)
+    return Plan(**values)
+
+
+def _value(key: str, value: Any, where: str) -> Any:
+    if key == "dims":
+        return MappingProxyType(
+            {str(k): _integer(v, f"{where}: dims.{k}") for k, v in _table(value, where, key)}
+        )
+    if key == "shapes":
+        return MappingProxyType({str(k): _shape(v, where) for k, v in _table(value, where, key)})
+    if key in _TEXTS:
+        if not isinstance(value, str):
+            raise PlanError(f"{where}: {key} = {value!r} must be a string")
+        return value
+    if key in _INTEGERS:
+        return _integer(value, f"{where}: {key}")
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise PlanError(f"{where}: {key} = {value!r} must be a number")
+    return float(value)
+
+
+def _table(value: Any, where: str, key: str) -> Iterable[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        raise PlanError(f"{where}: {key} must be a table, as {key} = {{ sequence = 128 }}")
+    return value.items()
+
+
+def _integer(value: Any, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise PlanError(f"{where} = {value!r} must be a whole number")
+    return value
+
+
+def _shape(value: Any, where: str) -> tuple[int, ...]:
+    if isinstance(value, str):
+        return parse_shape(value, where)
+    if not isinstance(value, list):
+        raise PlanError(f"{where}: shapes are lists or strings, as input_ids = '4x128'")
+    return tuple(_integer(v, f"{where}: shapes") for v in value)
+
+
+def parse_shape(text: str, where: str) -> tuple[int, ...]:
+    """Parse ``4x128`` into (4, 128).
+
+    Raises:
+        PlanError: it is not numbers with ``x`` between them.
+    """
+    parts = text.lower().replace(",", "x").split("x")
+    if not all(p.strip().isdigit() for p in parts):
+        raise PlanError(f"{where}: shape {text!r} must be numbers with x between, as 4x128")
+    return tuple(int(p) for p in parts)

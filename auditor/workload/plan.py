@@ -1,0 +1,173 @@
+"""The training plan: how much is trained, how, and on how many devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from auditor.errors import PlanError
+from auditor.optimizers import optimizer
+from auditor.precision import precision
+
+DEFAULT_BATCH_SIZE = 32
+DEFAULT_OPTIMIZER = "adamw"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What the user says of the training; None is not said.
+
+    `samples` or `tokens` are per epoch.  `batch_size` is samples per device and forward
+    pass; `gradient_accumulation` passes make one optimizer step.  `trials` counts all runs
+    of a hyperparameter search.  `dims` and `shapes` bind dynamic dimensions.
+    """
+
+    samples: float | None = None
+    tokens: float | None = None
+    epochs: float | None = None
+    batch_size: int | None = None
+    gradient_accumulation: int | None = None
+    precision: str | None = None
+    optimizer: str | None = None
+    devices: int | None = None
+    link_bytes_per_s: float | None = None
+    input_pipeline_samples_per_s: float | None = None
+    trials: int | None = None
+    hardware: str | None = None
+    region: str | None = None
+    pue: float | None = None
+    scope: str | None = None
+    accuracy: float | None = None
+    batchnorm: str | None = None
+    dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def over(self, other: Plan) -> Plan:
+        """Return this plan with `other`'s values where this one says nothing."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        said = {k: v for k, v in own.items() if v is not None and k not in ("dims", "shapes")}
+        return replace(
+            other,
+            **said,
+            dims=MappingProxyType({**other.dims, **self.dims}),
+            shapes=MappingProxyType({**other.shapes, **self.shapes}),
+        )
+
+
+_COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials")
+_AMOUNTS = ("samples", "tokens", "epochs", "input_pipeline_samples_per_s", "link_bytes_per_s")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "scope": ("gpu", "node", "facility"),
+    "batchnorm": ("auto", "restore", "keep"),
+}
+
+
+def validated(plan: Plan) -> Plan:
+    """Return `plan` if every value in it is possible.
+
+    Raises:
+        PlanError: a count below 1, an amount that is not a positive number, an accuracy
+            that is no fraction, a PUE below 1, a name that is none of the choices, or
+            both samples and tokens.
+    """
+    for name in _COUNTS:
+        _require(getattr(plan, name), name, lambda v: v >= 1, "a whole number of 1 or more")
+    for name in _AMOUNTS:
+        _require(getattr(plan, name), name, lambda v: v > 0, "a number above 0")
+    _require(plan.pue, "pue", lambda v: v >= 1, "1 or more (1 is no overhead)")
+    _require(plan.accuracy, "accuracy", lambda v: 0 <= v <= 1, "a fraction from 0 to 1, as 0.76")
+    for name, choices in _CHOICES.items():
+        value = getattr(plan, name)
+        if value is not None and value not in choices:
+            raise PlanError(f"{_option(name)} {value!r}: choose one of {', '.join(choices)}")
+    if plan.samples is not None and plan.tokens is not None:
+        raise PlanError("both --samples and --tokens are given; a plan counts one of them")
+    if plan.precision is not None:
+        precision(plan.precision)
+    if plan.optimizer is not None:
+        optimizer(plan.optimizer)
+    for sizes in (plan.dims.values(), *plan.shapes.values()):
+        for size in sizes:
+            _require(size, "dim", lambda v: v >= 1, "a whole number of 1 or more")
+    return plan
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _require(value: Any, name: str, holds: Any, remedy: str) -> None:
+    if value is not None and not (math.isfinite(value) and holds(value)):
+        raise PlanError(f"{_option(name)} {value}: must be {remedy}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """A plan with nothing left open but how much is trained, which may stay unknown.
+
+    `samples` is per epoch, None where the plan does not say.
+    """
+
+    samples: float | None
+    tokens: float | None
+    epochs: float
+    batch_size: int
+    gradient_accumulation: int
+    precision: str
+    optimizer: str
+    devices: int
+    link_bytes_per_s: float | None
+    input_pipeline_samples_per_s: float | None
+    trials: int
+    sequence_length: int | None
+
+    @property
+    def global_batch_size(self) -> int:
+        """Samples per optimizer step over all devices."""
+        return self.batch_size * self.gradient_accumulation * self.devices
+
+    @property
+    def total_samples(self) -> float | None:
+        """Samples trained on over all epochs and trials; energy is linear in it."""
+        return None if self.samples is None else self.samples * self.epochs * self.trials
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every field, and what follows from them."""
+        return {
+            **asdict(self),
+            "global_batch_size": self.global_batch_size,
+            "total_samples": self.total_samples,
+        }
+
+
+def workload(plan: Plan, precision_name: str, sequence_length: int | None) -> Workload:
+    """Fill in what the plan leaves out.
+
+    Raises:
+        PlanError: tokens are given, but the model's inputs have no sequence to count them by.
+    """
+    samples = plan.samples
+    if plan.tokens is not None:
+        if sequence_length is None:
+            raise PlanError(
+                "--tokens: the model has no integer input of shape (batch, sequence) to count "
+                "tokens by; give --samples"
+            )
+        samples = plan.tokens / sequence_length
+    return Workload(
+        samples=samples,
+        tokens=plan.tokens,
+        epochs=plan.epochs if plan.epochs is not None else 1.0,
+        batch_size=plan.batch_size or DEFAULT_BATCH_SIZE,
+        gradient_accumulation=plan.gradient_accumulation or 1,
+        precision=precision_name,
+        optimizer=plan.optimizer or DEFAULT_OPTIMIZER,
+        devices=plan.devices or 1,
+        link_bytes_per_s=plan.link_bytes_per_s,
+        input_pipeline_samples_per_s=plan.input_pipeline_samples_per_s,
+        trials=plan.trials or 1,
+        sequence_length=sequence_length,
+    )
