@@ -15,7 +15,8 @@ class Optimizer:
 
     FLOPs are counted from the update rules: SGD w -= lr g (2); momentum adds
     m = mu m + g (2); Adam m = b1 m + (1-b1) g (3), v = b2 v + (1-b2) g^2 (4),
-    w -= lr m^ / (sqrt(v^) + eps) with both bias corrections (7); AdamW decays w too (2).
+    w -= lr m^ / (sqrt(v^) + eps) with both bias corrections (7); AdamW decays w too (2).  Adadelta keeps running means of
+    the squared gradient (4) and update (4), scales by the ratio of their roots (6), w -= (2).
     """
 
     name: str
@@ -29,6 +30,7 @@ OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
         "sgd": Optimizer("sgd", 0, 2),
         "momentum": Optimizer("momentum", 1, 4),
         "adam": Optimizer("adam", 2, 14),
+        "adadelta": Optimizer("adadelta", 2, 16),
         "adamw": Optimizer("adamw", 2, 16),
     }
 )
@@ -43,4 +45,6 @@ def optimizer(name: str) -> Optimizer:
     try:
         return OPTIMIZERS[name]
     except KeyError:
-        raise PlanError(f"unknown optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}") from None
+        raise PlanError(
+            f"unknown optimizer {name!r}; choose one of {', '.join(OPTIMIZERS)}"
+        ) from None

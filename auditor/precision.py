@@ -93,4 +93,6 @@ def precision(name: str) -> Precision:
     try:
         return PRECISIONS[name]
     except KeyError:
-        raise PlanError(f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}") from None
+        raise PlanError(
+            f"unknown precision {name!r}; choose one of {', '.join(PRECISIONS)}"
+        ) from None

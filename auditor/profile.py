@@ -15,6 +15,7 @@ from auditor.training import (
     gradients,
     parameter_count,
     parameters,
+    recompose,
     restore_batch_normalization,
 )
 
@@ -106,6 +107,7 @@ class Profile:
     product_parameter_count: int
     restored_count: int
     undecided_count: int
+    recomposed: Mapping[str, int]
     memory: Memory
 
     @property
@@ -136,7 +138,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     trained = {n: v for n, v in stored.items() if n not in restored.dropped}
     trained |= restored.added
     file_costs = _costs(graph.operations, (frozenset(),) * len(graph.operations))
-    training_graph = restored.graph
+    training_graph, recomposed = recompose(restored.graph)
     grads = gradients(training_graph.operations, trained, training_graph.outputs)
     training = _costs(training_graph.operations, grads)
     scale = (options.batch_size, options.graph_batch_size)
@@ -166,6 +168,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         product_parameter_count=_product_parameters(trained, training_graph.operations),
         restored_count=restored.count,
         undecided_count=restored.undecided,
+        recomposed=recomposed,
         memory=_memory(training, trained, training_graph, options),
     )
 
@@ -220,9 +223,7 @@ def _costed_operations(
         )
 
 
-def _gradient_sums(
-    costs: Iterable[Costed], scale: tuple[int, int]
-) -> Iterable[CostedOperation]:
+def _gradient_sums(costs: Iterable[Costed], scale: tuple[int, int]) -> Iterable[CostedOperation]:
     """Where a value feeds several operations, their gradients are added up."""
     readers: dict[str, int] = {}
     values: dict[str, Value] = {}
@@ -251,9 +252,7 @@ def _loss(
     """Softmax cross-entropy over every floating-point output, the largest part of any loss."""
     logits = [v for v in outputs if v.is_float and v.known]
     size, logit_bytes = sum(v.size for v in logits), sum(v.bytes for v in logits)
-    forward = Work(
-        other_flops=LOSS_FLOPS * size, read_bytes=logit_bytes, written_bytes=logit_bytes
-    )
+    forward = Work(other_flops=LOSS_FLOPS * size, read_bytes=logit_bytes, written_bytes=logit_bytes)
     backward = Work(
         other_flops=LOSS_BACKWARD_FLOPS * size, read_bytes=logit_bytes, written_bytes=logit_bytes
     )

@@ -128,13 +128,13 @@ def unary(op: Operation, grads: Grads) -> Cost | UnknownCost:
 
 @formula("Gelu", domain="com.microsoft")
 def gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """x Phi(x) by erf."""
+    """X Phi(x) by erf."""
     return unary_cost(op, grads & {0}, UNARY["Gelu"])
 
 
 @formula("QuickGelu", domain="com.microsoft")
 def quick_gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """x sigmoid(1.702 x)."""
+    """X sigmoid(1.702 x)."""
     return unary_cost(op, grads & {0}, QUICK_GELU)
 
 
@@ -221,7 +221,9 @@ def where(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an output is missing")
     backward = Work()
     for index in grads & {1, 2}:
-        backward += work(other_flops=out.size, reads=(out, op.inputs[0]), writes=(op.inputs[index],))
+        backward += work(
+            other_flops=out.size, reads=(out, op.inputs[0]), writes=(op.inputs[index],)
+        )
     return Cost(
         family=Family.ELEMENTWISE,
         forward=work(other_flops=out.size, reads=op.inputs, writes=(out,)),

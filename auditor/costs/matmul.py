@@ -66,9 +66,7 @@ def matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
-    return product_cost(
-        matmul_family(constant), out.size * inner, left, right, out, grads & {0, 1}
-    )
+    return product_cost(matmul_family(constant), out.size * inner, left, right, out, grads & {0, 1})
 
 
 @formula("Gemm")
@@ -80,9 +78,7 @@ def gemm(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
-    return product_cost(
-        matmul_family(constant), out.size * inner, left, right, out, grads, bias
-    )
+    return product_cost(matmul_family(constant), out.size * inner, left, right, out, grads, bias)
 
 
 @formula("MatMulInteger", "QLinearMatMul")

@@ -129,7 +129,7 @@ def embed_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost
 
 @formula("LRN")
 def local_response_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """x / (k + alpha/n sum x^2)^beta over `size` neighbouring channels."""
+    """X / (k + alpha/n sum x^2)^beta over `size` neighbouring channels."""
     x, out = op.inputs[0], op.outputs[0]
     if x is None or out is None:
         return UnknownCost("an input is missing")
@@ -153,14 +153,10 @@ def softmax(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     backward = Work()
     if 0 in grads:
-        backward = work(
-            other_flops=SOFTMAX_BACKWARD_FLOPS * x.size, reads=(out, out), writes=(x,)
-        )
+        backward = work(other_flops=SOFTMAX_BACKWARD_FLOPS * x.size, reads=(out, out), writes=(x,))
     return Cost(
         family=Family.SOFTMAX,
-        forward=work(
-            other_flops=SOFTMAX_FLOPS * x.size, reads=(x, op.input(1)), writes=(out,)
-        ),
+        forward=work(other_flops=SOFTMAX_FLOPS * x.size, reads=(x, op.input(1)), writes=(out,)),
         backward=backward,
         backward_kernels=1 if 0 in grads else 0,
         saved=names(out) if 0 in grads else (),

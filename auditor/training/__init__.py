@@ -3,6 +3,7 @@
 from auditor.training.gradients import gradients
 from auditor.training.normalization import BatchNorm, Restored, restore_batch_normalization
 from auditor.training.parameters import parameter_count, parameters, possible_tie
+from auditor.training.recompose import recompose
 
 __all__ = [
     "BatchNorm",
@@ -11,5 +12,6 @@ __all__ = [
     "parameter_count",
     "parameters",
     "possible_tie",
+    "recompose",
     "restore_batch_normalization",
 ]

@@ -141,12 +141,12 @@ def _names_its_own(operation: Operation) -> bool:
 
 def _bias_is_own(operation: Operation) -> bool:
     weight, *bias = operation.node.inputs[1:3]
-    return bool(bias) and weight.endswith(".weight") and bias[0] == weight[: -len("weight")] + "bias"
+    return (
+        bool(bias) and weight.endswith(".weight") and bias[0] == weight[: -len("weight")] + "bias"
+    )
 
 
-def _is_normalized_kind(
-    operations: Iterable[Operation], candidates: list[Operation]
-) -> bool:
+def _is_normalized_kind(operations: Iterable[Operation], candidates: list[Operation]) -> bool:
     """A deep network of convolutions without any normalization, which is hardly ever trained.
 
     Plain chains with biases (VGG) were; residual and depthwise ones were not.

@@ -1,0 +1,97 @@
+"""The command ``audit``: exit codes and errors.
+
+0: done (within budget, where there is one); 1: budget exceeded; 2: could not tell.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from auditor import __version__
+from auditor.cli.hardware import hardware_command
+from auditor.cli.model import model_command
+from auditor.errors import AuditError
+
+EXIT_ERROR = 2
+EXIT_INTERRUPTED = 130
+_DEFAULT = "model"
+
+
+class _DefaultGroup(click.Group):
+    """``audit model.onnx`` is ``audit model model.onnx``: the main job needs no name."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = {"--help", "-h", "--version"}
+        if args and args[0] not in self.commands and args[0] not in own:
+            args = [_DEFAULT, *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        main_command = self.commands[_DEFAULT]
+        with click.Context(main_command, info_name=ctx.info_name) as inner:
+            main_command.format_help(inner, formatter)
+        self.format_commands(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (f"audit {name}", command.get_short_help_str())
+            for name, command in self.commands.items()
+            if name != _DEFAULT
+        ]
+        with formatter.section("Other commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(
+    cls=_DefaultGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.version_option(__version__, prog_name="audit")
+def cli() -> None:
+    """Audit the electricity of training ONNX models."""
+
+
+cli.add_command(model_command, _DEFAULT)
+cli.add_command(hardware_command, "hardware")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: every error is one line on stderr and exit code 2."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        args: Any = list(arguments) if arguments is not None else None
+        code = cli.main(args=args, prog_name="audit", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except AuditError as error:
+        return _fail(str(error))
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_ERROR
+    except click.ClickException as error:
+        return _fail(" ".join(error.format_message().split()))
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone; keep the interpreter from complaining as it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_ERROR
+
+
+def _fail(message: str) -> int:
+    # A message may quote a name from the model, which is not to drive the terminal.
+    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in message)
+    click.echo(f"error: {safe}", err=True)
+    return EXIT_ERROR

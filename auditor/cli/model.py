@@ -1,0 +1,118 @@
+"""``audit model.onnx``: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from auditor.cli.output import write
+from auditor.errors import PlanError
+from auditor.optimizers import OPTIMIZERS
+from auditor.precision import PRECISIONS
+from auditor.workload import Plan, find_project_plan, parse_shape, read_plan_file
+
+_FILE = click.Path(path_type=Path)
+
+
+def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """Split ``name=value`` arguments.
+
+    Raises:
+        PlanError: one has no name or no value.
+    """
+    result = {}
+    for value in values:
+        name, separator, size = value.rpartition("=")
+        if not separator or not name or not size:
+            raise PlanError(f"{option} {value!r}: must be NAME=VALUE, as {option} sequence=128")
+        result[name] = size
+    return result
+
+
+def _dims(values: tuple[str, ...]) -> dict[str, int]:
+    sizes = _pairs(values, "--dim")
+    for name, size in sizes.items():
+        if not size.lstrip("-").isdigit():
+            raise PlanError(f"--dim {name}={size}: must be a whole number, as --dim {name}=128")
+    return {name: int(size) for name, size in sizes.items()}
+
+
+def _shapes(values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    return {n: parse_shape(s, f"--shape {n}") for n, s in _pairs(values, "--shape").items()}
+
+
+@click.command("model", context_settings={"max_content_width": 100})
+@click.argument("model", type=_FILE)
+@click.option("--hardware", metavar="NAME", help="Accelerator, as a100 or 'RTX 3090'.")
+@click.option("--hardware-file", type=_FILE, help="TOML with more accelerators.")
+@click.option("--plan", "plan_file", type=_FILE, help="TOML with any of the options below.")
+@click.option("--samples", type=float, help="Training samples per epoch.")
+@click.option("--tokens", type=float, help="Training tokens per epoch, instead of samples.")
+@click.option("--epochs", type=float, help="Epochs.  [default: 1]")
+@click.option("--batch-size", type=int, help="Samples per device and pass.  [default: 32]")
+@click.option("--gradient-accumulation", type=int, help="Passes per optimizer step.  [default: 1]")
+@click.option("--precision", metavar="MODE", help=f"{', '.join(PRECISIONS)}.  [default: PyTorch's]")
+@click.option("--optimizer", metavar="NAME", help=f"{', '.join(OPTIMIZERS)}.  [default: adamw]")
+@click.option("--devices", type=int, help="Accelerators, data parallel.  [default: 1]")
+@click.option("--link-bytes-per-s", type=float, help="Link between devices, one direction.")
+@click.option("--input-pipeline-samples-per-s", type=float, help="What the loader can feed.")
+@click.option("--trials", type=int, help="Runs of a hyperparameter search.  [default: 1]")
+@click.option("--dim", "dims", multiple=True, metavar="NAME=N", help="Bind a dynamic dimension.")
+@click.option("--shape", "shapes", multiple=True, metavar="INPUT=AxB", help="Bind an input.")
+@click.option("--batchnorm", metavar="auto|restore|keep", help="Folded batch normalization.")
+@click.option("--scope", metavar="gpu|node|facility", help="Energy headline.  [default: node]")
+@click.option("--region", metavar="NAME", help="ISO country or cloud region, for carbon.")
+@click.option("--pue", type=float, help="Facility energy over node energy.")
+@click.option("--accuracy", type=float, help="Expected accuracy, a fraction, for SAM.")
+@click.option("--strict", is_flag=True, help="Fail on operators without a cost.")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
+def model_command(
+    model: Path,
+    hardware_file: Path | None,
+    plan_file: Path | None,
+    strict: bool,
+    form: str,
+    output: Path | None,
+    dims: tuple[str, ...],
+    shapes: tuple[str, ...],
+    **options: Any,
+) -> None:
+    """Estimate the electricity of training the network in the ONNX file MODEL.
+
+    \b
+    audit model.onnx --hardware a100 --samples 1281167 --epochs 90 --batch-size 256
+
+    Weights are not read, no GPU and no network is needed.  Options may also stand in a
+    --plan file or under [tool.auditor] in pyproject.toml; the command line wins.
+    """
+    # Imported here: the graph's libraries take longer to load than --help may.
+    from auditor.pipeline import Request, audit
+
+    said = Plan(
+        **options, dims=MappingProxyType(_dims(dims)), shapes=MappingProxyType(_shapes(shapes))
+    )
+    if plan_file is not None:
+        said = said.over(read_plan_file(plan_file))
+    project = find_project_plan(Path.cwd())
+    if project is not None:
+        said = said.over(project[0])
+    result = audit(Request(path=model, plan=said, hardware_file=hardware_file, strict=strict))
+    write(_render(result, form, to_file=output is not None), output)
+
+
+def _render(result: Any, form: str, *, to_file: bool) -> str:
+    if form == "json":
+        from auditor.report.document import render_json
+
+        return render_json(result)
+    if form == "markdown":
+        from auditor.report.markdown import render_markdown
+
+        return render_markdown(result)
+    from auditor.report.text import render_text
+
+    return render_text(result, terminal=not to_file and click.get_text_stream("stdout").isatty())

@@ -1,0 +1,49 @@
+"""Writing a report: whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from auditor.errors import OutputError
+
+
+def write(text: str, path: Path | None) -> None:
+    """Print `text`, or put it into the file at `path` in one move.
+
+    Raises:
+        OutputError: the file cannot be written; what was there before is untouched.
+    """
+    if path is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        _replace(path, text)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OutputError(f"{path}: cannot be written: {reason}; choose another -o file") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the target, then rename over it: a reader sees the old file or the new."""
+    if path.is_dir():
+        raise IsADirectoryError(None, "it is a folder", str(path))
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp keeps others out; a report has the rights that any new file has.
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise

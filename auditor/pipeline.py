@@ -1,0 +1,197 @@
+"""Layer 15: calls the stages in order.  The one module that knows them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auditor import __version__
+from auditor.energy import Estimate, Scope, estimate
+from auditor.errors import OperatorError, PlanError
+from auditor.graph import Model, load_model
+from auditor.hardware import Accelerator, Resolution, load_hardware_file, resolve
+from auditor.impacts import Impacts, impacts
+from auditor.notes import Facts, assumptions, warnings
+from auditor.optimizers import optimizer
+from auditor.precision import precision
+from auditor.profile import Profile, ProfileOptions, profile
+from auditor.regions import Region, resolve_region
+from auditor.scores import Sam, sam
+from auditor.shapes import Bindings, BoundInputs, ShapedGraph, bind_inputs, infer_shapes
+from auditor.step import RESERVED_BYTES, Step, default_precision, training_step
+from auditor.training import BatchNorm, parameters, possible_tie
+from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to audit: a model file, a plan, and where to find more hardware."""
+
+    path: Path
+    plan: Plan
+    hardware_file: Path | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """Whether the step fits the device's memory; None where its memory is not known."""
+
+    fits: bool | None
+    largest_batch_size: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Everything that one audit found out, from the graph to the scores."""
+
+    tool_version: str
+    model: Model
+    bound: BoundInputs
+    profile: Profile
+    fit: Fit
+    hardware: Resolution
+    workload: Workload
+    step: Step
+    estimate: Estimate
+    impacts: Impacts
+    sam: Sam | None
+    assumptions: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Setting:
+    """The plan's names resolved to what they stand for."""
+
+    hardware: Resolution
+    precision_name: str
+    region: Region | None
+    pue: float | None
+    scope: Scope
+
+
+def audit(request: Request) -> Audit:
+    """Audit one model: static profile, training estimate, impacts, scores.
+
+    Raises:
+        AuditError: the model, the plan, the hardware or the region is not usable; the
+            message names the culprit and the remedy.
+    """
+    plan = validated(request.plan)
+    setting = _setting(plan, request.hardware_file)
+    model = load_model(request.path)
+    bound, shaped = _shapes(model, plan)
+    work = workload(plan, setting.precision_name, _sequence_length(bound, model))
+    found = _profile(shaped, bound, work, plan)
+    if request.strict and found.unknown:
+        raise OperatorError(_unknown_message(request.path, found), unknown=found.unknown)
+    step = training_step(found, setting.hardware.accelerator, work)
+    result = estimate(step, work, setting.scope, setting.pue)
+    facts = Facts(
+        model=model,
+        bound=bound,
+        problems=shaped.problems,
+        tie=possible_tie(shaped, parameters(shaped)),
+        profile=found,
+        hardware=setting.hardware,
+        plan=plan,
+        workload=work,
+        step=step,
+        estimate=result,
+    )
+    fit = _fit(found, setting.hardware.accelerator)
+    return Audit(
+        tool_version=__version__,
+        model=model,
+        bound=bound,
+        profile=found,
+        fit=fit,
+        hardware=setting.hardware,
+        workload=work,
+        step=step,
+        estimate=result,
+        impacts=impacts(result.energy, setting.region, setting.pue),
+        sam=_sam(plan, result),
+        assumptions=assumptions(facts),
+        warnings=warnings(facts, fit.fits),
+    )
+
+
+def _setting(plan: Plan, hardware_file: Path | None) -> _Setting:
+    """Resolve the names in the plan before any file is read.
+
+    Raises:
+        PlanError: no hardware is named, or the facility is asked for without a PUE.
+    """
+    if plan.hardware is None:
+        raise PlanError("no hardware given; add --hardware a100 (`audit hardware` lists them)")
+    extra = load_hardware_file(hardware_file) if hardware_file is not None else ()
+    resolution = resolve(plan.hardware, extra)
+    region = resolve_region(plan.region) if plan.region is not None else None
+    pue = plan.pue if plan.pue is not None else (region.pue if region else None)
+    scope = Scope(plan.scope or Scope.NODE)
+    if scope is Scope.FACILITY and pue is None:
+        raise PlanError(
+            "--scope facility needs the building's overhead: add --pue, or a cloud --region "
+            "whose PUE is published"
+        )
+    name = plan.precision or default_precision(resolution.accelerator)
+    precision(name)
+    return _Setting(hardware=resolution, precision_name=name, region=region, pue=pue, scope=scope)
+
+
+def _shapes(model: Model, plan: Plan) -> tuple[BoundInputs, ShapedGraph]:
+    bindings = Bindings(
+        batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
+    )
+    bound = bind_inputs(model.graph, bindings)
+    return bound, infer_shapes(model, bound)
+
+
+def _sequence_length(bound: BoundInputs, model: Model) -> int | None:
+    """Tokens per sample: the second axis of the first integer input (batch, sequence)."""
+    for tensor in model.graph.inputs:
+        shape = bound.shapes[tensor.name]
+        if tensor.dtype in ("int64", "int32") and len(shape) == 2:
+            return shape[1]
+    return None
+
+
+def _profile(shaped: ShapedGraph, bound: BoundInputs, work: Workload, plan: Plan) -> Profile:
+    options = ProfileOptions(
+        batch_size=work.batch_size,
+        graph_batch_size=bound.graph_batch_size,
+        precision=precision(work.precision),
+        optimizer=optimizer(work.optimizer),
+        batch_norm=BatchNorm(plan.batchnorm or BatchNorm.AUTO),
+    )
+    return profile(shaped, options)
+
+
+def _fit(found: Profile, accelerator: Accelerator) -> Fit:
+    """Compare the step's memory with the device's; activations grow with the batch."""
+    if accelerator.memory_bytes is None:
+        return Fit(fits=None, largest_batch_size=None)
+    usable = accelerator.memory_bytes - RESERVED_BYTES
+    left = usable - found.memory.static_bytes
+    per_sample = found.memory.activations_bytes / found.batch_size
+    largest = int(left // per_sample) if left > 0 and per_sample > 0 else 0
+    return Fit(fits=found.memory.total_bytes <= usable, largest_batch_size=largest)
+
+
+def _sam(plan: Plan, result: Estimate) -> Sam | None:
+    if plan.accuracy is None or result.energy is None:
+        return None
+    energy_kwh = result.energy.of(result.scope)
+    return sam(plan.accuracy, energy_kwh, result.scope) if energy_kwh is not None else None
+
+
+def _unknown_message(path: Path, found: Profile) -> str:
+    listed = ", ".join(f"{u.op_type} ({u.count})" for u in found.unknown)
+    return f"{path}: operators without a cost: {listed}; drop --strict to estimate without them"
+
+
+def with_plan(request: Request, plan: Plan) -> Request:
+    """Return the request with another plan."""
+    return replace(request, plan=plan)

@@ -1,0 +1,81 @@
+"""What a device computes and moves per second in a numeric mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from auditor.errors import HardwareError
+from auditor.hardware import Accelerator
+from auditor.precision import PRECISIONS, Precision
+
+# Half precision can be stored everywhere; where it is not computed faster, libraries
+# compute it in fp32.  The others exist or do not.
+_COMPUTED_IN_FP32 = frozenset({"fp16"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Peaks of one device: FLOP/s for convolutions, matrix products and vectors; bytes/s."""
+
+    convolution: str
+    convolution_flops_per_s: float
+    matmul: str
+    matmul_flops_per_s: float
+    vector_flops_per_s: float
+    bandwidth_bytes_per_s: float
+
+
+def default_precision(accelerator: Accelerator) -> str:
+    """The mode that PyTorch trains in when nothing is said: TF32 convolutions if there are."""
+    return "tf32-conv" if "tf32" in accelerator.peak_flops_per_s else "fp32"
+
+
+def rates(accelerator: Accelerator, mode: Precision) -> Rates:
+    """Return the peaks that `mode` runs at.
+
+    Raises:
+        HardwareError: the device has no such mode, or its bandwidth is not known.
+    """
+    if accelerator.memory_bandwidth_bytes_per_s is None:
+        raise HardwareError(
+            f"{accelerator.id}: its memory bandwidth is not in the catalogue; "
+            "describe the device in a --hardware-file"
+        )
+    peaks = accelerator.peak_flops_per_s
+    convolution, convolution_peak = _peak(accelerator, mode, mode.convolution_rate)
+    matmul, matmul_peak = _peak(accelerator, mode, mode.matmul_rate)
+    # A TPU's or Gaudi's vector units are not published: an elementwise operator there is
+    # bound by memory in any case.
+    vector = peaks.get("fp32", min(peaks.values()))
+    return Rates(
+        convolution=convolution,
+        convolution_flops_per_s=convolution_peak,
+        matmul=matmul,
+        matmul_flops_per_s=matmul_peak,
+        vector_flops_per_s=vector,
+        bandwidth_bytes_per_s=accelerator.memory_bandwidth_bytes_per_s,
+    )
+
+
+def _peak(accelerator: Accelerator, mode: Precision, rate: str) -> tuple[str, float]:
+    peaks = accelerator.peak_flops_per_s
+    if rate == "fp32" and "matrix_fp32" in peaks:
+        return "fp32", peaks["matrix_fp32"]
+    found = peaks.get(rate)
+    if rate in _COMPUTED_IN_FP32 and "fp32" in peaks and (found or 0) < peaks["fp32"]:
+        return "fp32", peaks["fp32"]
+    if found is None:
+        usable = [n for n, m in PRECISIONS.items() if _supports(accelerator, m)]
+        raise HardwareError(
+            f"{accelerator.id} has no published {rate} rate, which precision {mode.name!r} needs; "
+            f"use --precision {', '.join(usable) or 'with another device'}"
+        )
+    return rate, found
+
+
+def _supports(accelerator: Accelerator, mode: Precision) -> bool:
+    peaks = accelerator.peak_flops_per_s
+    return all(
+        rate in peaks or (rate in _COMPUTED_IN_FP32 and "fp32" in peaks)
+        for rate in (mode.convolution_rate, mode.matmul_rate)
+    )
