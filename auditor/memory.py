@@ -71,9 +71,10 @@ def _sizes(
     sizes: dict[str, int] = {}
     for operation, _, _ in steps:
         for value in (*operation.inputs, *operation.outputs):
-            if value is not None and not value.is_constant:
-                if roots.get(value.name, value.name) == value.name:
-                    sizes[value.name] = value_bytes(value)
+            if value is None or value.is_constant:
+                continue
+            if roots.get(value.name, value.name) == value.name:
+                sizes[value.name] = value_bytes(value)
     return sizes
 
 

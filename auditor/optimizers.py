@@ -15,8 +15,9 @@ class Optimizer:
 
     FLOPs are counted from the update rules: SGD w -= lr g (2); momentum adds
     m = mu m + g (2); Adam m = b1 m + (1-b1) g (3), v = b2 v + (1-b2) g^2 (4),
-    w -= lr m^ / (sqrt(v^) + eps) with both bias corrections (7); AdamW decays w too (2).  Adadelta keeps running means of
-    the squared gradient (4) and update (4), scales by the ratio of their roots (6), w -= (2).
+    w -= lr m^ / (sqrt(v^) + eps) with both bias corrections (7); AdamW decays w too (2);
+    Adadelta keeps running means of the squared gradient (4) and of the squared update (4),
+    scales by the ratio of their roots (6) and subtracts (2).
     """
 
     name: str

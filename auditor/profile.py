@@ -145,7 +145,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     operations = (
         *_costed_operations(training, scale),
         *_gradient_sums(training, scale),
-        _loss(training_graph.outputs, training, scale),
+        _loss(training_graph.outputs, scale),
     )
     counted = [c for c in file_costs if not is_constant(c[0])]
     return Profile(
@@ -157,7 +157,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         training_forward=_sum(o.forward for o in operations),
         backward=_sum(o.backward for o in operations),
         optimizer_update=_update(parameter_count(trained.values()), options),
-        by_op_type=_by_op_type(file_costs, training, operations, scale),
+        by_op_type=_by_op_type(file_costs, operations, scale),
         operations=operations,
         unknown=_unknown(counted),
         node_count=len(graph.operations),
@@ -165,7 +165,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         - sum(1 for _, c, _ in counted if isinstance(c, UnknownCost)),
         parameter_count=parameter_count(stored.values()),
         training_parameter_count=parameter_count(trained.values()),
-        product_parameter_count=_product_parameters(trained, training_graph.operations),
+        product_parameter_count=_product_parameters(trained),
         restored_count=restored.count,
         undecided_count=restored.undecided,
         recomposed=recomposed,
@@ -243,12 +243,10 @@ def _gradient_sums(costs: Iterable[Costed], scale: tuple[int, int]) -> Iterable[
         )
         kernels += count - 1
     if kernels:
-        yield _synthetic("(sums of gradients)", Family.ELEMENTWISE, Work(), total, scale, kernels)
+        yield _synthetic(Family.ELEMENTWISE, "(sums of gradients)", (Work(), total), scale, kernels)
 
 
-def _loss(
-    outputs: Sequence[Value], costs: Iterable[Costed], scale: tuple[int, int]
-) -> CostedOperation:
+def _loss(outputs: Sequence[Value], scale: tuple[int, int]) -> CostedOperation:
     """Softmax cross-entropy over every floating-point output, the largest part of any loss."""
     logits = [v for v in outputs if v.is_float and v.known]
     size, logit_bytes = sum(v.size for v in logits), sum(v.bytes for v in logits)
@@ -256,13 +254,14 @@ def _loss(
     backward = Work(
         other_flops=LOSS_BACKWARD_FLOPS * size, read_bytes=logit_bytes, written_bytes=logit_bytes
     )
-    return _synthetic("(loss)", Family.LOSS, forward, backward, scale, 2)
+    return _synthetic(Family.LOSS, "(loss)", (forward, backward), scale, 2)
 
 
 def _synthetic(
-    name: str, family: Family, forward: Work, backward: Work, scale: tuple[int, int], kernels: int
+    family: Family, name: str, works: tuple[Work, Work], scale: tuple[int, int], kernels: int
 ) -> CostedOperation:
-    """An entry for work that no node of the file stands for."""
+    """An entry for forward and backward work that no node of the file stands for."""
+    forward, backward = works
     return CostedOperation(
         name=name,
         op_type=name,
@@ -292,7 +291,6 @@ def _update(count: int, options: ProfileOptions) -> Work:
 
 def _by_op_type(
     file_costs: Sequence[Costed],
-    training: Sequence[Costed],
     operations: Iterable[CostedOperation],
     scale: tuple[int, int],
 ) -> tuple[OpTypeProfile, ...]:
@@ -342,7 +340,7 @@ def _unknown(costs: Sequence[Costed]) -> tuple[UnknownOperators, ...]:
     )
 
 
-def _product_parameters(trained: Mapping[str, Value], operations: Iterable[Operation]) -> int:
+def _product_parameters(trained: Mapping[str, Value]) -> int:
     """Parameters of two dimensions or more: those that a low-precision copy is made of."""
     return sum(v.size for v in trained.values() if len(v.shape or ()) > 1)
 
@@ -355,7 +353,7 @@ def _memory(
 ) -> Memory:
     mode, optimizer = options.precision, options.optimizer
     count = parameter_count(trained.values())
-    products = _product_parameters(trained, graph.operations)
+    products = _product_parameters(trained)
     fp32 = _kept_in_fp32(costs) if mode.keeps_fp32 else frozenset()
 
     def value_bytes(value: Value) -> int:

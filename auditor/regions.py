@@ -139,7 +139,7 @@ def _unknown(name: str) -> PlanError:
 
 
 def resolve_region(name: str) -> Region:
-    """The region meant by an ISO code, a country's name, or a cloud region's with or without prefix.
+    """Return the region meant by an ISO code, a country's or a cloud region's name.
 
     Case, accents, spaces and dashes do not matter.  Raises PlanError for an
     unknown name (with the nearest) and for one that fits several regions (with

@@ -152,7 +152,7 @@ def _clear_notes(model: onnx.ModelProto) -> None:
     for graph in graphs_of(model):
         _clear(graph)
         parts: list[Any] = [*graph.node, *graph.initializer, *graph.value_info]
-        for part in parts + [*graph.input, *graph.output]:
+        for part in [*parts, *graph.input, *graph.output]:
             _clear(part)
     for tensor in tensors_of(model):
         _clear(tensor)

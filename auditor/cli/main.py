@@ -27,7 +27,7 @@ class _DefaultGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {"--help", "-h", "--version"}
-        if args and args[0] not in self.commands and args[0] not in own:
+        if not args or (args[0] not in self.commands and args[0] not in own):
             args = [_DEFAULT, *args]
         return super().parse_args(ctx, args)
 
@@ -37,7 +37,7 @@ class _DefaultGroup(click.Group):
             main_command.format_help(inner, formatter)
         self.format_commands(ctx, formatter)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [
             (f"audit {name}", command.get_short_help_str())
             for name, command in self.commands.items()
@@ -50,7 +50,6 @@ class _DefaultGroup(click.Group):
 @click.group(
     cls=_DefaultGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    no_args_is_help=True,
 )
 @click.version_option(__version__, prog_name="audit")
 def cli() -> None:
@@ -68,26 +67,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    args: Any = list(arguments) if arguments is not None else None
     try:
-        args: Any = list(arguments) if arguments is not None else None
         code = cli.main(args=args, prog_name="audit", standalone_mode=False)
         sys.stdout.flush()
-        return code if isinstance(code, int) else 0
-    except AuditError as error:
-        return _fail(str(error))
+    except (AuditError, click.ClickException) as error:
+        return _fail(_message(error))
     except click.exceptions.Exit as error:
         return int(error.exit_code)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return EXIT_ERROR
-    except click.ClickException as error:
-        return _fail(" ".join(error.format_message().split()))
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has gone; keep the interpreter from complaining as it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_ERROR
+    return code if isinstance(code, int) else 0
+
+
+def _message(error: AuditError | click.ClickException) -> str:
+    """One line; click's own errors have several, with the usage first."""
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    return " ".join(text.split())
 
 
 def _fail(message: str) -> int:

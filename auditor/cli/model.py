@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +14,9 @@ from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
 from auditor.workload import Plan, find_project_plan, parse_shape, read_plan_file
+
+if TYPE_CHECKING:
+    from auditor.pipeline import Audit
 
 _FILE = click.Path(path_type=Path)
 
@@ -71,6 +75,7 @@ def _shapes(values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
 @click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
 def model_command(
+    *,
     model: Path,
     hardware_file: Path | None,
     plan_file: Path | None,
@@ -81,7 +86,7 @@ def model_command(
     shapes: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """Estimate the electricity of training the network in the ONNX file MODEL.
+    r"""Estimate the electricity of training the network in the ONNX file MODEL.
 
     \b
     audit model.onnx --hardware a100 --samples 1281167 --epochs 90 --batch-size 256
@@ -104,7 +109,7 @@ def model_command(
     write(_render(result, form, to_file=output is not None), output)
 
 
-def _render(result: Any, form: str, *, to_file: bool) -> str:
+def _render(result: Audit, form: str, *, to_file: bool) -> str:
     if form == "json":
         from auditor.report.document import render_json
 
@@ -115,4 +120,4 @@ def _render(result: Any, form: str, *, to_file: bool) -> str:
         return render_markdown(result)
     from auditor.report.text import render_text
 
-    return render_text(result, terminal=not to_file and click.get_text_stream("stdout").isatty())
+    return render_text(result, terminal=not to_file and sys.stdout.isatty())

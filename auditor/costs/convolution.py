@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from auditor.costs.matmul import product_cost
+from auditor.costs.matmul import Product, product_cost
 from auditor.costs.records import Cost, Family, Grads, UnknownCost
 from auditor.costs.registry import formula
 from auditor.shapes import Operation, Value
@@ -33,7 +33,8 @@ def _convolution(
     # takes one multiply-accumulate for every element of its filter.
     macs = out.size * math.prod(weight.shape[1:])
     family = convolution_family(weight.shape, int(op.attribute("group", 1)), x.shape[1])
-    return product_cost(family, macs, x, weight, out, grads, bias)
+    product = Product(family=family, macs=macs, left=x, right=weight, out=out, bias=bias)
+    return product_cost(product, grads)
 
 
 @formula("Conv")
@@ -63,4 +64,5 @@ def conv_transpose(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     macs = x.size * math.prod(weight.shape[1:])
     family = convolution_family(weight.shape, int(op.attribute("group", 1)), x.shape[1])
-    return product_cost(family, macs, x, weight, out, grads & {0, 1, 2}, bias)
+    product = Product(family=family, macs=macs, left=x, right=weight, out=out, bias=bias)
+    return product_cost(product, grads & {0, 1, 2})

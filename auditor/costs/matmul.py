@@ -7,27 +7,32 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import dataclass
 
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
 from auditor.costs.registry import formula
 from auditor.shapes import Operation, Value
 
 
-def product_cost(
-    family: Family,
-    macs: int,
-    left: Value,
-    right: Value,
-    out: Value,
-    grads: Grads,
-    bias: Value | None = None,
-    bias_index: int = 2,
-) -> Cost:
-    """Cost of any bilinear product: one pass forward, one for each gradient needed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """A bilinear product: inputs 0 and 1 of a node, its output, and a bias at input 2."""
 
-    `left` and `right` are inputs 0 and 1 of the node; a bias is added in the same pass
-    and its gradient is a reduction of the output's.
+    family: Family
+    macs: int
+    left: Value
+    right: Value
+    out: Value
+    bias: Value | None = None
+
+
+def product_cost(product: Product, grads: Grads) -> Cost:
+    """One pass forward, one for each gradient needed.
+
+    A bias is added in the same pass; its gradient is a reduction of the output's.
     """
+    macs, left, right, out = product.macs, product.left, product.right, product.out
+    bias = product.bias
     added = out.size if bias is not None else 0
     forward = work(macs=macs, other_flops=added, reads=(left, right, bias), writes=(out,))
     backward = Work()
@@ -35,11 +40,11 @@ def product_cost(
         backward += work(macs=macs, reads=(out, right), writes=(left,))
     if 1 in grads:
         backward += work(macs=macs, reads=(out, left), writes=(right,))
-    if bias is not None and bias_index in grads:
+    if bias is not None and 2 in grads:
         backward += work(other_flops=out.size, reads=(out,), writes=(bias,))
     saved = (left if 1 in grads else None, right if 0 in grads else None)
     return Cost(
-        family=family,
+        family=product.family,
         forward=forward,
         backward=backward,
         backward_kernels=len(grads),
@@ -66,7 +71,10 @@ def matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
-    return product_cost(matmul_family(constant), out.size * inner, left, right, out, grads & {0, 1})
+    product = Product(
+        family=matmul_family(constant), macs=out.size * inner, left=left, right=right, out=out
+    )
+    return product_cost(product, grads & {0, 1})
 
 
 @formula("Gemm")
@@ -78,7 +86,15 @@ def gemm(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
-    return product_cost(matmul_family(constant), out.size * inner, left, right, out, grads, bias)
+    product = Product(
+        family=matmul_family(constant),
+        macs=out.size * inner,
+        left=left,
+        right=right,
+        out=out,
+        bias=bias,
+    )
+    return product_cost(product, grads)
 
 
 @formula("MatMulInteger", "QLinearMatMul")
@@ -90,7 +106,8 @@ def integer_matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
     if left is None or right is None or out is None:
         return UnknownCost("an input is missing")
     macs = out.size * _contracted(left)
-    return product_cost(matmul_family(right), macs, left, right, out, frozenset())
+    product = Product(family=matmul_family(right), macs=macs, left=left, right=right, out=out)
+    return product_cost(product, frozenset())
 
 
 @formula("MatMulNBits", domain="com.microsoft")
@@ -100,7 +117,8 @@ def matmul_n_bits(op: Operation, grads: Grads) -> Cost | UnknownCost:
     if left is None or right is None or out is None:
         return UnknownCost("an input is missing")
     macs = out.size * int(op.node.attributes["K"])
-    return product_cost(Family.MATMUL, macs, left, right, out, grads & {0})
+    product = Product(family=Family.MATMUL, macs=macs, left=left, right=right, out=out)
+    return product_cost(product, grads & {0})
 
 
 @formula("Einsum")
@@ -136,7 +154,8 @@ def einsum(op: Operation, grads: Grads) -> Cost | UnknownCost:
             backward_kernels=len(grads),
             saved=names(left, right),
         )
-    return product_cost(matmul_family(right), points, left, right, out, grads)
+    product = Product(family=matmul_family(right), macs=points, left=left, right=right, out=out)
+    return product_cost(product, grads)
 
 
 def _einsum_output(op: Operation, terms: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -133,27 +133,27 @@ def _value_info(info: Any) -> Tensor:
     return Tensor(info.name, dtype_name(tensor_type.elem_type), shape)
 
 
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+_ATTRIBUTES: Mapping[int, Callable[[AttributeProto, Path], Any]] = {
+    AttributeProto.TENSOR: lambda a, _: tensor_from_proto(a.t),
+    AttributeProto.GRAPH: lambda a, path: _graph(a.g, path),
+    AttributeProto.GRAPHS: lambda a, path: tuple(_graph(g, path) for g in a.graphs),
+    AttributeProto.STRING: lambda a, _: _text(a.s),
+    AttributeProto.STRINGS: lambda a, _: tuple(map(_text, a.strings)),
+    AttributeProto.INT: lambda a, _: int(a.i),
+    AttributeProto.FLOAT: lambda a, _: float(a.f),
+    AttributeProto.INTS: lambda a, _: tuple(a.ints),
+    AttributeProto.FLOATS: lambda a, _: tuple(a.floats),
+}
+
+
 def _attribute(proto: AttributeProto, path: Path) -> Any:
-    kind = proto.type
-    if kind == AttributeProto.TENSOR:
-        return tensor_from_proto(proto.t)
-    if kind == AttributeProto.GRAPH:
-        return _graph(proto.g, path)
-    if kind == AttributeProto.GRAPHS:
-        return tuple(_graph(g, path) for g in proto.graphs)
-    if kind == AttributeProto.STRING:
-        return proto.s.decode("utf-8", "replace")
-    if kind == AttributeProto.STRINGS:
-        return tuple(s.decode("utf-8", "replace") for s in proto.strings)
-    if kind == AttributeProto.INT:
-        return int(proto.i)
-    if kind == AttributeProto.FLOAT:
-        return float(proto.f)
-    if kind == AttributeProto.INTS:
-        return tuple(proto.ints)
-    if kind == AttributeProto.FLOATS:
-        return tuple(proto.floats)
-    return None  # sparse tensors and types: no cost depends on them
+    """Python value of an attribute; None for sparse tensors and types, which cost nothing."""
+    read = _ATTRIBUTES.get(proto.type)
+    return None if read is None else read(proto, path)
 
 
 def _node(proto: NodeProto, path: Path) -> Node:

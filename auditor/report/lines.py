@@ -127,7 +127,7 @@ def op_type_rows(audit: Audit) -> list[tuple[str, ...]]:
         times[operation.op_type] = times.get(operation.op_type, 0.0) + operation.total_s
     whole = sum(times.values()) or 1.0
     found = {r.op_type: r for r in audit.profile.by_op_type}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for op_type, seconds in sorted(times.items(), key=lambda t: -t[1])[:TOP_OP_TYPES]:
         row = found[op_type]
         training = row.training_forward + row.backward

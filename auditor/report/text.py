@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -68,6 +69,11 @@ def _print_notes(console: Console, title: str, notes: Sequence[str]) -> None:
         console.print()
         console.print(Text(title, style="bold yellow" if title == "warnings" else "bold"))
     for note in notes:
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(Text("-"), Text(lines.printable(note)))
-        console.print(grid)
+        wrapped = textwrap.fill(
+            lines.printable(note),
+            console.width,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+        console.print(Text(wrapped), soft_wrap=True)

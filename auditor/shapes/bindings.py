@@ -121,15 +121,15 @@ def _evaluate(expression: str, symbols: Mapping[str, int]) -> Dim:
     if len(tokens) < 3:
         return expression
     total, product, sign = 0, 1, 1
-    for position, token in enumerate(tokens):
+    for position, word in enumerate(tokens):
         if position % 2 == 0:
-            value = int(token) if token.isdigit() else symbols.get(token)
+            value = int(word) if word.isdigit() else symbols.get(word)
             if value is None:
                 return expression
             product *= value
-        elif token in "+-":
-            total, product, sign = total + sign * product, 1, 1 if token == "+" else -1
-        elif token != "*":
+        elif word in "+-":
+            total, product, sign = total + sign * product, 1, 1 if word == "+" else -1
+        elif word != "*":
             return expression
     return total + sign * product if len(tokens) % 2 else expression
 

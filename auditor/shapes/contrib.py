@@ -72,7 +72,7 @@ def _attention(node: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
     return [(dtype, (batch, sequence, value_size))]
 
 
-def _multi_head_attention(node: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
+def _multi_head_attention(_: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
     dtype, query = _typed(inputs, 0)
     query = query or ()
     if len(query) == 5:  # packed: batch, sequence, heads, 3, head size
@@ -135,7 +135,7 @@ def _bias_dropout(_: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
     return [(dtype, shape), ("bool", shape)]
 
 
-def _flattened_qkv(node: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
+def _flattened_qkv(_: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
     dtype, shape = _typed(inputs, 0)
     if shape is None or math.prod(shape) == 0:
         return [UNKNOWN]

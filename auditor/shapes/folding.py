@@ -20,7 +20,7 @@ MAX_ELEMENTS = 8192
 Array = np.ndarray[Any, Any]
 # Arrays; a left-out optional input is None.
 Inputs = Sequence[Any]
-Fold = Callable[[Node, Inputs], Sequence[Array] | Array]
+Fold = Callable[[Node, Inputs], Any]
 
 _NUMPY_DTYPES = {
     1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
@@ -57,17 +57,17 @@ def _axes(node: Node, inputs: Inputs, index: int = 1) -> tuple[int, ...] | None:
     return None if given is None else tuple(int(a) for a in given.ravel())
 
 
-def _unsqueeze(node: Node, inputs: Inputs) -> Array:
+def _unsqueeze(node: Node, inputs: Inputs) -> Any:
     data, axes = inputs[0], _axes(node, inputs)
     return np.expand_dims(data, axes or ())
 
 
-def _squeeze(node: Node, inputs: Inputs) -> Array:
+def _squeeze(node: Node, inputs: Inputs) -> Any:
     data, axes = inputs[0], _axes(node, inputs)
     return np.squeeze(data, axis=axes)
 
 
-def _slice(node: Node, inputs: Inputs) -> Array:
+def _slice(node: Node, inputs: Inputs) -> Any:
     data = inputs[0]
     if "starts" in node.attributes:
         starts, ends = node.attributes["starts"], node.attributes["ends"]
@@ -88,22 +88,22 @@ def _slice(node: Node, inputs: Inputs) -> Array:
     return data[tuple(slices)]
 
 
-def _gather(node: Node, inputs: Inputs) -> Array:
+def _gather(node: Node, inputs: Inputs) -> Any:
     data, indices = inputs[0], inputs[1]
     return np.take(data, indices.astype(np.int64), axis=int(node.attributes.get("axis", 0)))
 
 
-def _cast(node: Node, inputs: Inputs) -> Array:
+def _cast(node: Node, inputs: Inputs) -> Any:
     data = inputs[0]
     return data.astype(_NUMPY_DTYPES[int(node.attributes["to"])])
 
 
-def _cast_like(node: Node, inputs: Inputs) -> Array:
+def _cast_like(_: Node, inputs: Inputs) -> Any:
     data, like = inputs[0], inputs[1]
     return data.astype(like.dtype)
 
 
-def _constant(node: Node, _: Inputs) -> Array:
+def _constant(node: Node, _: Inputs) -> Any:
     attributes = node.attributes
     for key, dtype in (("value_int", "int64"), ("value_ints", "int64")):
         if key in attributes:
@@ -117,7 +117,7 @@ def _constant(node: Node, _: Inputs) -> Array:
     return np.asarray(value)
 
 
-def _constant_of_shape(node: Node, inputs: Inputs) -> Array:
+def _constant_of_shape(node: Node, inputs: Inputs) -> Any:
     shape = inputs[0]
     tensor = node.attributes.get("value")
     fill = np.zeros(1, "float32") if tensor is None else np.asarray(tensor.value)
@@ -127,7 +127,7 @@ def _constant_of_shape(node: Node, inputs: Inputs) -> Array:
     return np.full(dims, fill.ravel()[0], fill.dtype)
 
 
-def _reshape(node: Node, inputs: Inputs) -> Array:
+def _reshape(node: Node, inputs: Inputs) -> Any:
     data, shape = inputs[0], inputs[1] if len(inputs) > 1 else None
     wanted = node.attributes["shape"] if shape is None else [int(d) for d in shape.ravel()]
     if not node.attributes.get("allowzero", 0):
@@ -135,7 +135,7 @@ def _reshape(node: Node, inputs: Inputs) -> Array:
     return data.reshape(tuple(wanted))
 
 
-def _expand(_: Node, inputs: Inputs) -> Array:
+def _expand(_: Node, inputs: Inputs) -> Any:
     data, shape = inputs[0], inputs[1]
     dims = np.broadcast_shapes(data.shape, tuple(int(d) for d in shape.ravel()))
     if np.prod(dims, dtype=float) > MAX_ELEMENTS:
@@ -143,14 +143,14 @@ def _expand(_: Node, inputs: Inputs) -> Array:
     return np.broadcast_to(data, dims)
 
 
-def _range(_: Node, inputs: Inputs) -> Array:
+def _range(_: Node, inputs: Inputs) -> Any:
     start, limit, delta = (np.asarray(a).ravel()[0] for a in inputs)
     if (limit - start) / delta > MAX_ELEMENTS:
         raise ValueError("not a shape")
     return np.arange(start, limit, delta, dtype=start.dtype)
 
 
-def _split(node: Node, inputs: Inputs) -> Sequence[Array]:
+def _split(node: Node, inputs: Inputs) -> Any:
     data = inputs[0]
     axis = int(node.attributes.get("axis", 0))
     sizes = _axes_like(node, inputs, "split")
@@ -166,29 +166,29 @@ def _axes_like(node: Node, inputs: Inputs, name: str) -> tuple[int, ...] | None:
     return None if given is None else tuple(int(a) for a in given.ravel())
 
 
-def _div(_: Node, inputs: Inputs) -> Array:
+def _div(_: Node, inputs: Inputs) -> Any:
     left, right = inputs[0], inputs[1]
     if left.dtype.kind in "iu":  # ONNX integer division truncates towards zero
         return np.asarray(np.trunc(left / right)).astype(left.dtype)
     return np.asarray(left / right)
 
 
-def _mod(node: Node, inputs: Inputs) -> Array:
+def _mod(node: Node, inputs: Inputs) -> Any:
     left, right = inputs[0], inputs[1]
     return np.asarray((np.fmod if node.attributes.get("fmod") else np.mod)(left, right))
 
 
-def _transpose(node: Node, inputs: Inputs) -> Array:
+def _transpose(node: Node, inputs: Inputs) -> Any:
     return np.transpose(inputs[0], node.attributes.get("perm"))
 
 
-def _concat(node: Node, inputs: Inputs) -> Array:
+def _concat(node: Node, inputs: Inputs) -> Any:
     parts = [np.asarray(a) for a in inputs if a is not None]
     return np.concatenate(parts, axis=int(node.attributes["axis"]))
 
 
 def _reduction(function: Callable[..., Any]) -> Fold:
-    def apply(node: Node, inputs: Inputs) -> Array:
+    def apply(node: Node, inputs: Inputs) -> Any:
         data, axes = inputs[0], _axes(node, inputs)
         if axes is None and node.attributes.get("noop_with_empty_axes", 0):
             return data

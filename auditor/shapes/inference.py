@@ -112,7 +112,7 @@ class _Walk:
         origin = "constant" if constant else "activation"
         arrays = self._folded(node, inputs)
         if arrays is not None:
-            typed = [(str(a.dtype), a.shape) for a in arrays]
+            typed: list[Typed] = [(str(a.dtype), a.shape) for a in arrays]
             datas: Sequence[Any] = arrays
         else:
             typed = list(self._typed(node, inputs, value_info))
@@ -168,12 +168,9 @@ def _initializer(tensor: Tensor, prefix: str) -> Value:
     return Value(prefix + tensor.name, tensor.dtype, shape, "initializer", data)
 
 
-def _alias(
-    node: Node, graph: Graph, inner: _Scope, scope: _Scope, names: Sequence[str] | None = None
-) -> None:
+def _alias(node: Node, graph: Graph, inner: _Scope, scope: _Scope) -> None:
     """Let the node's outputs stand for the values its subgraph ends with."""
-    results = names if names is not None else [t.name for t in graph.outputs]
-    for outer, name in zip(node.outputs, results, strict=False):
+    for outer, name in zip(node.outputs, (t.name for t in graph.outputs), strict=False):
         if outer and name in inner.values:
             scope.values[outer] = inner.values[name]
 
@@ -219,7 +216,9 @@ def _loop(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Sco
             # What a later trip carries has the first one's shape, but not its value.
             inner.values[tensor.name] = replace(value, data=None)
     _run_body(walk, body, inner, count)
-    _body_outputs(node, body, inner, scope, len(carried), count, first=1)
+    # The body's first output is the condition, which the node does not give out.
+    names = [t.name for t in body.outputs][1:]
+    _body_outputs(node, names, (inner, scope), len(carried), count)
 
 
 def _scan(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
@@ -232,12 +231,12 @@ def _scan(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Sco
     for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
         if value is None:
             continue
-        if index >= states and value.shape:
-            count = value.shape[0]
-            value = replace(value, shape=value.shape[1:])
-        inner.values[tensor.name] = replace(value, data=None)
+        shape = value.shape
+        if index >= states and shape:
+            count, shape = shape[0], shape[1:]
+        inner.values[tensor.name] = replace(value, shape=shape, data=None)
     _run_body(walk, body, inner, count)
-    _body_outputs(node, body, inner, scope, states, count, first=0)
+    _body_outputs(node, [t.name for t in body.outputs], (inner, scope), states, count)
 
 
 def _run_body(walk: _Walk, body: Graph, inner: _Scope, count: int) -> None:
@@ -248,11 +247,11 @@ def _run_body(walk: _Walk, body: Graph, inner: _Scope, count: int) -> None:
 
 
 def _body_outputs(
-    node: Node, body: Graph, inner: _Scope, scope: _Scope, states: int, count: int, first: int
+    node: Node, names: Sequence[str], scopes: tuple[_Scope, _Scope], states: int, count: int
 ) -> None:
     """Carried values keep their shape, scanned ones gain an axis of `count`."""
-    results = [t.name for t in body.outputs][first:]
-    for index, (outer, name) in enumerate(zip(node.outputs, results, strict=False)):
+    inner, scope = scopes
+    for index, (outer, name) in enumerate(zip(node.outputs, names, strict=False)):
         value = inner.values.get(name)
         if not outer or value is None:
             continue

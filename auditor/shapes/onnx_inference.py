@@ -26,9 +26,9 @@ _RELATED_SCHEMA = {
 @lru_cache(maxsize=4096)
 def schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
     """Return onnx's schema of an operator at an operator-set version, None if it has none."""
-    op_type, domain = _RELATED_SCHEMA.get((domain, op_type), op_type), domain
-    if domain == "com.microsoft" and op_type in _RELATED_SCHEMA.values():
-        domain = ""
+    related = _RELATED_SCHEMA.get((domain, op_type))
+    if related is not None:
+        op_type, domain, opset = related, "", onnx.defs.onnx_opset_version()
     try:
         return onnx.defs.get_schema(op_type, opset, domain)
     except SchemaError:

@@ -358,7 +358,7 @@ def measure(network: zoo.Network) -> dict[str, Any]:
     return {
         "origin": network.origin,
         "batch_size": BATCH,
-        "dims": {name: SEQUENCE for name in sorted(names)},
+        "dims": dict.fromkeys(sorted(names), SEQUENCE),
         "forward_flops": sum(forward.values()),
         "forward_backward_flops": sum(both.values()),
         "forward_backward_flops_uncorrected": sum(uncorrected.values()),
