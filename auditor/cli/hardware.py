@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor import units
 from auditor.cli.output import write
 from auditor.errors import HardwareError
-from auditor.hardware import Accelerator, load_hardware_file, search
+
+if TYPE_CHECKING:
+    from auditor.hardware import Accelerator
 
 _RATES = ("fp32", "tf32", "fp16", "bf16", "fp8")
 
@@ -25,6 +27,8 @@ def hardware_command(
     query: tuple[str, ...], hardware_file: Path | None, form: str, output: Path | None
 ) -> None:
     """List accelerators, or those that match QUERY."""
+    from auditor.hardware import load_hardware_file, search
+
     extra = load_hardware_file(hardware_file) if hardware_file is not None else ()
     text = " ".join(query)
     found = search(text, extra or None) if hardware_file is not None else search(text)

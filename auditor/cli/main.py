@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -62,6 +63,8 @@ cli.add_command(hardware_command, "hardware")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit: every error is one line on stderr and exit code 2."""
+    # One audit makes little garbage and then ends; looking for it costs a twentieth of the time.
+    gc.disable()
     sys.exit(run(arguments))
 
 

@@ -106,10 +106,15 @@ def model_command(
     if project is not None:
         said = said.over(project[0])
     result = audit(Request(path=model, plan=said, hardware_file=hardware_file, strict=strict))
-    write(_render(result, form, to_file=output is not None), output)
+    if form == "text" and output is None and sys.stdout.isatty():
+        from auditor.report.text import print_terminal
+
+        print_terminal(result)
+    else:
+        write(_render(result, form), output)
 
 
-def _render(result: Audit, form: str, *, to_file: bool) -> str:
+def _render(result: Audit, form: str) -> str:
     if form == "json":
         from auditor.report.document import render_json
 
@@ -120,4 +125,4 @@ def _render(result: Audit, form: str, *, to_file: bool) -> str:
         return render_markdown(result)
     from auditor.report.text import render_text
 
-    return render_text(result, terminal=not to_file and sys.stdout.isatty())
+    return render_text(result)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 import click
@@ -30,6 +29,8 @@ def write(text: str, path: Path | None) -> None:
 
 def _replace(path: Path, text: str) -> None:
     """Write beside the target, then rename over it: a reader sees the old file or the new."""
+    import tempfile  # takes longer to load than most reports to write, and few are files
+
     if path.is_dir():
         raise IsADirectoryError(None, "it is a folder", str(path))
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -59,7 +59,7 @@ def _read_proto(path: Path) -> tuple[ModelProto, int]:
                 raise ModelLoadError(f"{path}: the file is empty; {_EXPORT_HINT}")
             # Not closed by hand: where the walk fails, its frames still hold views of the map.
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            header = without_weights(memoryview(mapped))
+            header = without_weights(memoryview(mapped), _release(mapped))
     except WireError as error:
         raise ModelLoadError(
             f"{path}: not an ONNX model, or a truncated one ({error}); "
@@ -74,6 +74,12 @@ def _read_proto(path: Path) -> tuple[ModelProto, int]:
         raise ModelLoadError(
             f"{path}: not an ONNX model (protobuf cannot parse it); {_EXPORT_HINT}"
         ) from error
+
+
+def _release(mapped: mmap.mmap) -> Callable[[], None] | None:
+    """Let the system take back the pages read so far: skipping weights maps more than it reads."""
+    advice = getattr(mmap, "MADV_DONTNEED", None)
+    return None if advice is None else lambda: mapped.madvise(advice)
 
 
 def _inline_functions(proto: ModelProto, path: Path) -> ModelProto:

@@ -11,7 +11,7 @@ the wire format is https://protobuf.dev/programming-guides/encoding/.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # A message this small cannot hold a payload worth skipping: kept as it is.
 VERBATIM_BYTES = 1024
@@ -19,6 +19,9 @@ VERBATIM_BYTES = 1024
 KEPT_INTEGER_BYTES = 8192
 # protobuf itself gives up at 100 nested messages.
 MAX_NESTING = 100
+
+# Dropped tensors between two calls of `release`: one touched page may map a megabyte.
+RELEASE_EVERY = 16
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
@@ -49,8 +52,11 @@ class WireError(ValueError):
         self.offset = offset
 
 
-def without_weights(data: memoryview) -> bytes:
+def without_weights(data: memoryview, release: Callable[[], None] | None = None) -> bytes:
     """Return the serialized model in `data` with the payload of large tensors left out.
+
+    `release` is called every so often, at moments when nothing refers to `data` but the
+    position of the walk, so that its owner can let go of pages.
 
     A tensor that lost its payload is marked as external data (``data_location``), which
     is how its reader knows that only type and dimensions are there.
@@ -58,7 +64,7 @@ def without_weights(data: memoryview) -> bytes:
     Raises:
         WireError: a field is malformed or runs past the end of the data.
     """
-    return b"".join(_pieces(data, 0, len(data), "model", 0))
+    return b"".join(_Walk(data, release).pieces(0, len(data), "model", 0))
 
 
 def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
@@ -110,45 +116,59 @@ def _encode_varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _pieces(
-    data: memoryview, start: int, end: int, kind: str, depth: int
-) -> list[memoryview | bytes]:
-    """Return the chunks that make up the message data[start:end] without large payloads."""
-    if depth > MAX_NESTING:
-        raise WireError(f"messages nested more than {MAX_NESTING} deep", start)
-    if kind == "tensor":
-        return _tensor_pieces(data, start, end)
-    children, doc_string = _CHILDREN[kind], _DOC_STRING.get(kind)
-    out: list[memoryview | bytes] = []
-    kept_from = start  # runs of verbatim fields are copied as one chunk
-    for number, wire_type, at, value_start, stop in _fields(data, start, end):
-        if wire_type != _LENGTH or stop - value_start <= VERBATIM_BYTES:
-            continue
-        if number == doc_string:
-            out.append(data[kept_from:at])
-            kept_from = stop
-        elif number in children:
-            inner = _pieces(data, value_start, stop, children[number], depth + 1)
-            out.append(data[kept_from:at])
-            out.append(_encode_varint(number << 3 | _LENGTH))
-            out.append(_encode_varint(sum(map(len, inner))))
-            out.extend(inner)
-            kept_from = stop
-    out.append(data[kept_from:end])
-    return out
+class _Walk:
+    """Cuts large payloads out of one serialized model.
 
+    Chunks are copied, not sliced: what is kept is small, and a slice would hold its page.
+    """
 
-def _tensor_pieces(data: memoryview, start: int, end: int) -> list[memoryview | bytes]:
-    """Return a tensor's chunks: whole if it carries shapes, else without its payload."""
-    fields = list(_fields(data, start, end))
-    data_type = next(
-        (_varint(data, v, s)[0] for n, w, _, v, s in fields if n == _TENSOR_DATA_TYPE and w == 0),
-        0,
-    )
-    payload_bytes = sum(stop - at for number, _, at, _, stop in fields if number in _TENSOR_PAYLOAD)
-    if payload_bytes <= (KEPT_INTEGER_BYTES if data_type in _INTEGER_TYPES else VERBATIM_BYTES):
-        return [data[start:end]]
-    kept: list[memoryview | bytes] = [
-        data[at:stop] for number, _, at, _, stop in fields if number not in _TENSOR_PAYLOAD
-    ]
-    return [*kept, _DATA_LOCATION_EXTERNAL]
+    def __init__(self, data: memoryview, release: Callable[[], None] | None) -> None:
+        self.data = data
+        self.release = release
+        self.dropped = 0
+
+    def pieces(self, start: int, end: int, kind: str, depth: int) -> list[bytes]:
+        """Return the chunks that make up the message data[start:end] without large payloads."""
+        if depth > MAX_NESTING:
+            raise WireError(f"messages nested more than {MAX_NESTING} deep", start)
+        if kind == "tensor":
+            return self._tensor(start, end)
+        data, children, doc_string = self.data, _CHILDREN[kind], _DOC_STRING.get(kind)
+        out: list[bytes] = []
+        kept_from = start  # runs of verbatim fields are copied as one chunk
+        for number, wire_type, at, value_start, stop in _fields(data, start, end):
+            if wire_type != _LENGTH or stop - value_start <= VERBATIM_BYTES:
+                continue
+            if number == doc_string:
+                out.append(bytes(data[kept_from:at]))
+                kept_from = stop
+            elif number in children:
+                out.append(bytes(data[kept_from:at]))
+                inner = self.pieces(value_start, stop, children[number], depth + 1)
+                out.append(_encode_varint(number << 3 | _LENGTH))
+                out.append(_encode_varint(sum(map(len, inner))))
+                out.extend(inner)
+                kept_from = stop
+        out.append(bytes(data[kept_from:end]))
+        return out
+
+    def _tensor(self, start: int, end: int) -> list[bytes]:
+        """Return a tensor's chunks: whole if it carries shapes, else without its payload."""
+        data = self.data
+        fields = list(_fields(data, start, end))
+        data_type = next(
+            (
+                _varint(data, v, s)[0]
+                for n, w, _, v, s in fields
+                if n == _TENSOR_DATA_TYPE and not w
+            ),
+            0,
+        )
+        payload_bytes = sum(s - at for number, _, at, _, s in fields if number in _TENSOR_PAYLOAD)
+        if payload_bytes <= (KEPT_INTEGER_BYTES if data_type in _INTEGER_TYPES else VERBATIM_BYTES):
+            return [bytes(data[start:end])]
+        kept = [bytes(data[at:s]) for n, _, at, _, s in fields if n not in _TENSOR_PAYLOAD]
+        self.dropped += 1
+        if self.release is not None and self.dropped % RELEASE_EVERY == 0:
+            self.release()
+        return [*kept, _DATA_LOCATION_EXTERNAL]

@@ -7,7 +7,31 @@ from functools import lru_cache
 
 # Words that tell nothing apart: every name of the vendor may carry them.
 _NOISE = frozenset(
-    ["nvidia", "amd", "intel", "google", "aws", "amazon", "habana", "corporation", "inc", "tesla", "geforce", "instinct", "radeon", "cloud", "edition", "generation", "the", "gpu", "gpus", "graphics", "card", "accelerator", "processor"]
+    [
+        "nvidia",
+        "amd",
+        "intel",
+        "google",
+        "aws",
+        "amazon",
+        "habana",
+        "corporation",
+        "inc",
+        "tesla",
+        "geforce",
+        "instinct",
+        "radeon",
+        "cloud",
+        "edition",
+        "generation",
+        "the",
+        "gpu",
+        "gpus",
+        "graphics",
+        "card",
+        "accelerator",
+        "processor",
+    ]
 )
 # Families that are written with and without a gap before their number: "rtx3090", "gaudi 2".
 _FAMILY = re.compile(r"^(quadro|geforce|tesla|titan|rtx|gtx|rx|tpu|gaudi|trainium|trn)(?=\w)")

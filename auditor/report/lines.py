@@ -28,7 +28,7 @@ def span(interval: Interval, show: Callable[[float], str]) -> str:
 
 
 def model_rows(audit: Audit) -> list[Row]:
-    """The graph: what it is and what one forward pass costs."""
+    """The graph: what it is, and the device it is audited for."""
     found, model = audit.profile, audit.model
     inputs = ", ".join(
         f"{printable(n)} {'x'.join(map(str, s))}" for n, s in audit.bound.shapes.items()
@@ -38,6 +38,7 @@ def model_rows(audit: Audit) -> list[Row]:
         trained = f" in the file, {found.training_parameter_count:,} trained"
     return [
         ("model", f"{printable(model.path)}  (opset {model.opset}, {found.node_count} nodes)"),
+        ("hardware", printable(audit.hardware.accelerator.name)),
         ("inputs", inputs),
         ("parameters", f"{found.parameter_count:,}{trained}"),
         ("coverage", f"{found.coverage:.1%} of nodes have a cost"),

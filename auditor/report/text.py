@@ -1,79 +1,99 @@
-"""The report for people at a terminal."""
+"""The report for people: a panel at a terminal, plain lines in a file or a pipe.
+
+Plain lines are what logs and grep want, and they spare the time that rich takes to load.
+"""
 
 from __future__ import annotations
 
-import io
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
-
-from auditor.pipeline import Audit
 from auditor.report import lines
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from auditor.pipeline import Audit
 
 PLAIN_WIDTH = 110
 
 
-def render_text(audit: Audit, *, terminal: bool = False) -> str:
-    """Return a compact panel, the top operators, then assumptions and warnings.
-
-    With `terminal` it carries colours and has the terminal's width.
-    """
-    console = Console(
-        file=io.StringIO(),
-        force_terminal=terminal,
-        width=None if terminal else PLAIN_WIDTH,
-        highlight=False,
-        soft_wrap=False,
-    )
-    console.print(_panel(audit))
-    console.print(_operators(audit))
+def render_text(audit: Audit) -> str:
+    """Return figures, the top operators, then assumptions and warnings, as plain lines."""
+    blocks = [
+        "\n".join(_aligned(rows, PLAIN_WIDTH))
+        for rows in (lines.model_rows(audit), lines.step_rows(audit), lines.training_rows(audit))
+    ]
+    blocks.append("\n".join(_columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])))
     for title, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
-        _print_notes(console, title, notes)
-    output = console.file
-    return output.getvalue() if isinstance(output, io.StringIO) else ""
+        if notes:
+            blocks.append("\n".join((title, *_bullets(notes, PLAIN_WIDTH))))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _aligned(rows: Sequence[lines.Row], width: int) -> Iterator[str]:
+    """Labels in one column, values in the next, long values wrapped below themselves."""
+    label_width = max(len(label) for label, _ in rows) + 2
+    for label, value in rows:
+        yield textwrap.fill(
+            value,
+            width,
+            initial_indent=label.ljust(label_width),
+            subsequent_indent=" " * label_width,
+            break_on_hyphens=False,
+        )
+
+
+def _bullets(notes: Sequence[str], width: int) -> Iterator[str]:
+    for note in notes:
+        yield textwrap.fill(
+            lines.printable(note),
+            width,
+            initial_indent="- ",
+            subsequent_indent="  ",
+            break_on_hyphens=False,
+        )
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first column to the left, the others, which are numbers, to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        first, *others = (cell.rjust(w) for cell, w in zip(row, widths, strict=True))
+        yield "  ".join((row[0].ljust(len(first)), *others)).rstrip()
+
+
+def print_terminal(audit: Audit) -> None:
+    """Print the same to a terminal, in its width, with a panel around the figures."""
+    from rich.console import Console, Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    groups = (lines.model_rows(audit), lines.step_rows(audit), lines.training_rows(audit))
+    parts: list[RenderableType] = []
+    for rows in groups:
+        parts += [_grid(rows), Text("")]
+    title = Text(lines.printable(audit.hardware.accelerator.name))
+    console.print(Panel(Group(*parts[:-1]), title=title, title_align="left"))
+    table = list(_columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)]))
+    console.print(Text(table[0], style="bold"), soft_wrap=True)
+    console.print(Text("\n".join(table[1:])), soft_wrap=True)
+    for name, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
+        if notes:
+            style = "bold yellow" if name == "warnings" else "bold"
+            console.print(Text(f"\n{name}", style=style))
+            console.print(Text("\n".join(_bullets(notes, console.width))), soft_wrap=True)
 
 
 def _grid(rows: Sequence[lines.Row]) -> RenderableType:
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, value in rows:
         grid.add_row(Text(label), Text(value))
     return grid
-
-
-def _panel(audit: Audit) -> Panel:
-    groups = (lines.model_rows(audit), lines.step_rows(audit), lines.training_rows(audit))
-    spaced: list[RenderableType] = []
-    for rows in groups:
-        spaced += [_grid(rows), Text("")]
-    title = f"{lines.printable(audit.hardware.accelerator.name)}"
-    return Panel(Group(*spaced[:-1]), title=Text(title), title_align="left")
-
-
-def _operators(audit: Audit) -> Table:
-    table = Table(box=None, pad_edge=False, title=None)
-    for index, header in enumerate(lines.OP_TYPE_HEADER):
-        table.add_column(header, justify="left" if index == 0 else "right")
-    for row in lines.op_type_rows(audit):
-        table.add_row(*(Text(cell) for cell in row))
-    return table
-
-
-def _print_notes(console: Console, title: str, notes: Sequence[str]) -> None:
-    if notes:
-        console.print()
-        console.print(Text(title, style="bold yellow" if title == "warnings" else "bold"))
-    for note in notes:
-        wrapped = textwrap.fill(
-            lines.printable(note),
-            console.width,
-            initial_indent="- ",
-            subsequent_indent="  ",
-            break_on_hyphens=False,
-        )
-        console.print(Text(wrapped), soft_wrap=True)

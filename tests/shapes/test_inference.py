@@ -1,0 +1,378 @@
+"""Shapes through control flow, functions, shape arithmetic and operators nobody knows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+from builders import (
+    FLOAT,
+    INT64,
+    act,
+    bound,
+    constant,
+    graph,
+    model,
+    node,
+    par,
+    shaped,
+    single,
+    value,
+    values,
+)
+from onnx import GraphProto, ModelProto, TensorProto
+
+from auditor.errors import AuditError
+from auditor.shapes import ShapedGraph, dtype_bits, infer_shapes
+
+BOOL = TensorProto.BOOL
+X = np.ones((2, 3), np.float32)
+
+
+def run(proto: ModelProto, **feeds: np.ndarray) -> list[np.ndarray]:
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    session = ort.InferenceSession(proto.SerializeToString(), options)
+    return session.run(None, feeds)
+
+
+def repeats(found: ShapedGraph) -> dict[str, int]:
+    return {op.op_type: op.repeats for op in found.operations}
+
+
+def output_shapes(found: ShapedGraph) -> list[Any]:
+    return [v.shape for v in found.outputs]
+
+
+# --- If ---------------------------------------------------------------------------------
+
+
+def branching(condition: TensorProto | None) -> ModelProto:
+    """Two operators and shape (2, 1) if true, one and (2, 3) if false."""
+    then = graph(
+        [node("Relu", ["x"], ["t"]), node("ReduceSum", ["t", "last"], ["u"])],
+        [],
+        [value("u", None)],
+    )
+    other = graph([node("Neg", ["x"], ["v"])], [], [value("v", None)])
+    tensors = [constant("last", [1])] + ([condition] if condition else [])
+    inputs = [value("x", [2, 3])] + ([] if condition else [value("c", [], BOOL)])
+    nodes = [node("If", ["c"], ["y"], then_branch=then, else_branch=other)]
+    return model(nodes, inputs, [value("y", None)], tensors)
+
+
+@pytest.mark.parametrize(("taken", "ops"), [(True, ["Relu", "ReduceSum"]), (False, ["Neg"])])
+def test_a_known_condition_takes_its_branch(taken: bool, ops: list[str]) -> None:  # noqa: FBT001
+    proto = branching(constant("c", taken, "bool"))
+    found = shaped(proto)
+    assert [op.op_type for op in found.operations] == ops
+    assert output_shapes(found) == [run(proto, x=X)[0].shape]
+    assert found.problems == ()
+
+
+def test_an_unknown_condition_takes_the_branch_with_more_operators_and_says_so() -> None:
+    proto = branching(None)
+    found = shaped(proto)
+    assert [op.op_type for op in found.operations] == ["Relu", "ReduceSum"]
+    assert output_shapes(found) == [run(proto, x=X, c=np.asarray(True))[0].shape]
+    assert len(found.problems) == 1
+    assert "the condition depends on data" in found.problems[0]
+
+
+def test_a_condition_on_shapes_is_known() -> None:
+    nodes = [node("Shape", ["x"], ["s"]), node("Gather", ["s", "zero"], ["n"])]
+    nodes += [node("Equal", ["n", "two"], ["c"]), *branching(None).graph.node]
+    tensors = [constant("last", [1]), constant("zero", 0), constant("two", 2)]
+    proto = model(nodes, [value("x", ["batch", 3])], [value("y", None)], tensors)
+    assert output_shapes(shaped(proto, batch=2)) == [(2, 1)]  # 2 = 2: the sum
+    assert output_shapes(shaped(proto, batch=5)) == [(5, 3)]
+
+
+# --- Loop -------------------------------------------------------------------------------
+
+
+def loop_body() -> GraphProto:
+    """Carry c + x, and collect its double: two operators of arithmetic a trip."""
+    nodes = [
+        node("Add", ["c", "x"], ["c2"]),
+        node("Mul", ["c2", "c2"], ["d"]),
+        node("Identity", ["k"], ["k2"]),
+    ]
+    inputs = [value("i", [], INT64), value("k", [], BOOL), value("c", [2, 3])]
+    return graph(nodes, inputs, [value("k2", [], BOOL), value("c2", [2, 3]), value("d", [2, 3])])
+
+
+def looping(trips: TensorProto | None) -> ModelProto:
+    inputs = [value("x", [2, 3])] + ([] if trips else [value("m", [], INT64)])
+    nodes = [node("Loop", ["m", "", "x"], ["last", "all"], body=loop_body())]
+    outputs = [value("last", None), value("all", None)]
+    return model(nodes, inputs, outputs, [trips] if trips else [])
+
+
+def test_a_loop_of_known_trips_repeats_its_body() -> None:
+    proto = looping(constant("m", 5))
+    found = shaped(proto)
+    assert repeats(found) == {"Add": 5, "Mul": 5, "Identity": 5}
+    assert output_shapes(found) == [(2, 3), (5, 2, 3)]
+    assert output_shapes(found) == [a.shape for a in run(proto, x=X)]
+
+
+def test_a_loop_of_unknown_trips_is_reported_and_not_counted() -> None:
+    found = shaped(looping(None))
+    assert [op.op_type for op in found.operations] == ["Loop"]
+    assert "the trip count depends on data" in found.problems[0]
+
+
+def test_a_loop_in_a_loop_multiplies() -> None:
+    inner = node("Loop", ["m", "", "c"], ["c2"], body=inner_body())
+    nodes = [inner, node("Identity", ["k"], ["k2"])]
+    inputs = [value("i", [], INT64), value("k", [], BOOL), value("c", [2, 3])]
+    body = graph(nodes, inputs, [value("k2", [], BOOL), value("c2", [2, 3])])
+    proto = model(
+        [node("Loop", ["n", "", "x"], ["y"], name="outer", body=body)],
+        [value("x", [2, 3])],
+        [value("y", None)],
+        [constant("m", 3), constant("n", 4)],
+    )
+    found = shaped(proto)
+    assert repeats(found)["Relu"] == 12  # 4 * 3
+    assert output_shapes(found) == [run(proto, x=X)[0].shape]
+
+
+def inner_body() -> GraphProto:
+    nodes = [node("Relu", ["ic"], ["ic2"]), node("Identity", ["ik"], ["ik2"])]
+    inputs = [value("ii", [], INT64), value("ik", [], BOOL), value("ic", [2, 3])]
+    return graph(nodes, inputs, [value("ik2", [], BOOL), value("ic2", [2, 3])])
+
+
+def test_a_loop_of_no_trips_carries_its_start() -> None:
+    proto = looping(constant("m", 0))
+    found = shaped(proto)
+    assert all(op.repeats == 0 for op in found.operations)
+    assert output_shapes(found) == [a.shape for a in run(proto, x=X)]
+
+
+@pytest.mark.xfail(strict=True, reason="a condition known to be false at the start is ignored")
+def test_a_loop_whose_condition_is_false_from_the_start_never_runs() -> None:
+    nodes = [node("Loop", ["m", "never", "x"], ["last", "all"], body=loop_body())]
+    outputs = [value("last", None), value("all", None)]
+    tensors = [constant("m", 5), constant("never", False, "bool")]
+    proto = model(nodes, [value("x", [2, 3])], outputs, tensors)
+    assert output_shapes(shaped(proto)) == [a.shape for a in run(proto, x=X)]
+
+
+# --- Scan -------------------------------------------------------------------------------
+
+
+def scanning() -> ModelProto:
+    nodes = [node("Add", ["s", "e"], ["s2"]), node("Neg", ["s2"], ["o"])]
+    body = graph(nodes, [value("s", [3]), value("e", [3])], [value("s2", [3]), value("o", [3])])
+    made = node("Scan", ["start", "x"], ["state", "all"], num_scan_inputs=1, body=body)
+    inputs = [value("start", [3]), value("x", [7, 3])]
+    return model([made], inputs, [value("state", None), value("all", None)])
+
+
+def test_a_scan_repeats_once_an_element() -> None:
+    proto = scanning()
+    found = shaped(proto)
+    assert repeats(found) == {"Add": 7, "Neg": 7}
+    feeds = {"start": np.zeros(3, np.float32), "x": np.ones((7, 3), np.float32)}
+    assert output_shapes(found) == [a.shape for a in run(proto, **feeds)]
+
+
+@pytest.mark.xfail(strict=True, reason="scan_input_axes and scan_output_axes are not read")
+def test_a_scan_along_another_axis() -> None:
+    proto = scanning()
+    scan = proto.graph.node[0]
+    del proto.graph.input[1]
+    proto.graph.input.append(value("x", [3, 7]))
+    for name in ("scan_input_axes", "scan_output_axes"):
+        scan.attribute.add(name=name, type=7).ints.append(1)
+    found = shaped(proto)
+    feeds = {"start": np.zeros(3, np.float32), "x": np.ones((3, 7), np.float32)}
+    assert repeats(found) == {"Add": 7, "Neg": 7}
+    assert output_shapes(found) == [a.shape for a in run(proto, **feeds)]
+
+
+# --- random small networks against onnxruntime ------------------------------------------
+
+
+def reshaping(batch: int) -> ModelProto:
+    """The arithmetic of an exported attention: heads split by shapes taken at run time."""
+    nodes = [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "zero"], ["n"]),
+        node("Gather", ["s", "one"], ["t"]),
+        node("Unsqueeze", ["n", "axis"], ["n1"]),
+        node("Unsqueeze", ["t", "axis"], ["t1"]),
+        node("Concat", ["n1", "t1", "heads"], ["target"], axis=0),
+        node("Reshape", ["x", "target"], ["r"]),
+        node("Transpose", ["r"], ["q"], perm=[0, 2, 1, 3]),
+        node("Slice", ["q", "from", "to", "axis1", "step"], ["h"]),
+        node("Expand", ["h", "more"], ["y"]),
+    ]
+    tensors = [constant("zero", 0), constant("one", 1), constant("axis", [0])]
+    tensors += [constant("heads", [4, -1]), constant("from", [0]), constant("to", [-1])]
+    tensors += [constant("axis1", [1]), constant("step", [2]), constant("more", [2, 1, 1, 1, 1])]
+    outputs = [value("y", None)]
+    return model(nodes, [value("x", [batch, 5, 8])], outputs, tensors)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_shape_arithmetic_ends_in_the_shape_that_runs(batch: int) -> None:
+    proto = reshaping(batch)
+    # (b, 5, 8) -> (b, 5, 4, 2) -> (b, 4, 5, 2) -> heads 0 and 2 -> (2, b, 2, 5, 2)
+    assert output_shapes(shaped(proto)) == [(2, batch, 2, 5, 2)]
+    ran = run(proto, x=np.ones((batch, 5, 8), np.float32))
+    assert output_shapes(shaped(proto)) == [ran[0].shape]
+
+
+def test_what_depends_on_data_is_unknown_and_not_invented() -> None:
+    proto = model([node("NonZero", ["x"], ["y"])], [value("x", [2, 3])], ["y"])
+    assert output_shapes(shaped(proto)) == [None]
+
+
+def test_an_operator_that_nobody_knows_leaves_unknown_shapes_behind() -> None:
+    nodes = [node("Magic", ["x"], ["h"], domain="com.example"), node("Relu", ["h"], ["y"])]
+    found = shaped(model(nodes, [value("x", [2, 3])], ["y"]))
+    assert [v.shape for op in found.operations for v in op.outputs if v] == [None, None]
+
+
+def test_the_files_own_statement_is_taken_where_inference_ends() -> None:
+    nodes = [node("Magic", ["x"], ["h"], domain="com.example"), node("Relu", ["h"], ["y"])]
+    proto = model(nodes, [value("x", ["batch", 3])], ["y"])
+    proto.graph.value_info.append(value("h", ["batch", 9]))
+    assert output_shapes(shaped(proto, batch=5)) == [(5, 9)]
+
+
+def test_values_of_subgraphs_do_not_collide() -> None:
+    """Both branches make a value named like one of the outer graph."""
+    branch = graph([node("Relu", ["x"], ["h"])], [], [value("h", None)])
+    then = [constant("c", True, "bool"), constant("k", [[9.0]], "float32")]
+    nodes = [
+        node("Add", ["x", "k"], ["h0"]),
+        node("If", ["c"], ["r"], name="a", then_branch=branch, else_branch=branch),
+        node("If", ["c"], ["s"], name="b", then_branch=branch, else_branch=branch),
+        node("Add", ["r", "s"], ["y"]),
+    ]
+    found = shaped(model(nodes, [value("x", [2, 3])], ["y"], then))
+    made = [v.name for op in found.operations for v in op.outputs if v is not None]
+    assert len(made) == len(set(made)) == 4
+
+
+# --- nodes that do not fit their schema -------------------------------------------------
+
+
+def unlike_the_schema(**changes: Any) -> ModelProto:
+    made = node("Softmax", ["x"], ["y"], **changes.get("attributes", {}))
+    made.input.extend(changes.get("inputs", []))
+    return model([made], [value("x", [2, 3])], ["y"])
+
+
+@pytest.mark.xfail(strict=True, reason="onnx.checker.ValidationError is not caught in infer()")
+@pytest.mark.parametrize(
+    "proto",
+    [
+        unlike_the_schema(attributes={"is_training": 1}),
+        unlike_the_schema(inputs=["x", "x"]),
+        model([node("Reshape", ["x", "x"], ["y"])], [value("x", [2])], ["y"], opset=1),
+    ],
+    ids=["unknown attribute", "too many inputs", "older operator set"],
+)
+def test_a_node_that_does_not_fit_its_schema_has_an_unknown_shape(proto: ModelProto) -> None:
+    assert output_shapes(shaped(proto)) == [None]
+
+
+@pytest.mark.xfail(strict=True, reason="KeyError or IndexError instead")
+@pytest.mark.parametrize("op_type", ["If", "Loop", "Scan"])
+def test_control_flow_without_a_body_is_refused(op_type: str) -> None:
+    proto = model([node(op_type, ["x"], ["y"])], [value("x", [2, 3])], ["y"])
+    with pytest.raises(AuditError):
+        infer_shapes(*bound(proto))
+
+
+# --- com.microsoft ----------------------------------------------------------------------
+
+MS = "com.microsoft"
+ATTENTION = [act(2, 5, 12), par(12, 36), par(36)]
+UINT8 = TensorProto.UINT8
+
+
+@pytest.mark.parametrize(
+    ("op_type", "inputs", "attributes", "shape"),
+    [
+        ("Attention", ATTENTION, {"num_heads": 3}, (2, 5, 12)),
+        ("Attention", ATTENTION, {"num_heads": 2, "qkv_hidden_sizes": [8, 8, 20]}, (2, 5, 20)),
+        ("MultiHeadAttention", [act(2, 5, 12), act(2, 7, 12), act(2, 7, 18)], {}, (2, 5, 18)),
+        ("MultiHeadAttention", [act(2, 5, 3, 3, 4)], {}, (2, 5, 12)),
+        ("FusedMatMul", [act(2, 5, 3), act(2, 5, 4)], {"transA": 1}, (2, 3, 4)),
+        ("FusedMatMul", [act(2, 3, 5), act(4, 5)], {"transB": 1}, (2, 3, 4)),
+        ("MatMulNBits", [act(2, 5, 64), par(32, 2, 16, dtype=UINT8)], {"N": 32}, (2, 5, 32)),
+        ("BiasSplitGelu", [act(2, 5, 12), par(12)], {}, (2, 5, 6)),
+        ("BiasGelu", [act(2, 5, 12), par(12)], {}, (2, 5, 12)),
+        ("SkipLayerNormalization", [act(2, 5, 12), act(2, 5, 12), par(12)], {}, (2, 5, 12)),
+        ("FusedConv", [act(2, 3, 9, 9), par(8, 3, 3, 3)], {"activation": "Relu"}, (2, 8, 7, 7)),
+        (
+            "GroupQueryAttention",
+            [act(2, 5, 16), act(2, 5, 8), act(2, 5, 8)],
+            {"num_heads": 4, "kv_num_heads": 2},
+            (2, 5, 16),
+        ),
+        # packed: 4 query heads and 2 key and 2 value heads of 4 elements are 32 wide
+        (
+            "GroupQueryAttention",
+            [act(2, 5, 32)],
+            {"num_heads": 4, "kv_num_heads": 2},
+            (2, 5, 16),
+        ),
+    ],
+)
+def test_shapes_of_fused_operators(
+    op_type: str, inputs: list[Any], attributes: dict[str, Any], shape: tuple[int, ...]
+) -> None:
+    out = single(op_type, inputs, domain=MS, **attributes).outputs[0]
+    assert out is not None
+    assert (out.shape, out.dtype) == (shape, "float32")
+
+
+def test_shapes_of_embedding_with_normalization() -> None:
+    ids = act(2, 5, dtype=TensorProto.INT32)
+    inputs = [ids, ids, par(100, 8), par(16, 8), par(2, 8), par(8), par(8)]
+    op = single("EmbedLayerNormalization", inputs, outputs=3, domain=MS)
+    assert [v.shape for v in op.outputs if v] == [(2, 5, 8), (2,), (2, 5, 8)]
+
+
+# --- element sizes ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"),
+    [
+        ("float32", 32),
+        ("float16", 16),
+        ("bfloat16", 16),
+        ("float64", 64),
+        ("float8_e4m3fn", 8),
+        ("float4_e2m1fn", 4),
+        ("int64", 64),
+        ("uint8", 8),
+        ("int4", 4),
+        ("bool", 8),
+        ("complex64", 64),
+        (None, 32),
+    ],
+)
+def test_bits_of_an_element(dtype: str | None, bits: int) -> None:
+    assert dtype_bits(dtype) == bits
+
+
+def test_bytes_of_packed_elements_round_up() -> None:
+    proto = model([node("Identity", ["x"], ["y"])], [value("x", [3], TensorProto.INT4)], ["y"])
+    assert values(shaped(proto))["y"].bytes == 2  # 3 * 4 bits = 12 bits
+
+
+def test_types_follow_the_operator() -> None:
+    proto = model([node("Cast", ["x"], ["y"], to=10)], [value("x", [3], FLOAT)], ["y"])
+    assert values(shaped(proto))["y"].dtype == "float16"
