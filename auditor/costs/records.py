@@ -77,6 +77,8 @@ class Work:
 
     def at_batch(self, numerator: int, denominator: int) -> Work:
         """Scale to another batch size; traffic of weights stays as it is."""
+        if numerator == denominator:
+            return self
 
         def scaled(count: int) -> int:
             return count * numerator // denominator
@@ -93,6 +95,8 @@ class Work:
 
     def repeated(self, times: int) -> Work:
         """Return the work of doing this `times` over."""
+        if times == 1:
+            return self
         return Work(
             macs=self.macs * times,
             other_flops=self.other_flops * times,

@@ -33,6 +33,7 @@ _NOISE = frozenset(
         "processor",
     ]
 )
+_CLUTTER = re.compile(r"[^a-z0-9]+")
 # Families that are written with and without a gap before their number: "rtx3090", "gaudi 2".
 _FAMILY = re.compile(r"^(quadro|geforce|tesla|titan|rtx|gtx|rx|tpu|gaudi|trainium|trn)(?=\w)")
 _SUFFIX = re.compile(r"^(\d{3,4})(ti|super|d|xtx|xt|ada)(?=$|\w)")
@@ -43,7 +44,7 @@ _PREFIX = frozenset(("a", "b", "h", "k", "l", "m", "p", "t", "v", "mi", "gh", "g
 
 def compact(text: str) -> str:
     """Lower-case letters and digits only: equal for every spacing, case and dashing of a name."""
-    return "".join(ch for ch in text.lower() if ch.isascii() and ch.isalnum())
+    return _CLUTTER.sub("", text.lower())
 
 
 def _split(chunk: str) -> list[str]:

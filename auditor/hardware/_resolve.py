@@ -40,6 +40,12 @@ def _row_tokens(row: Accelerator) -> frozenset[str]:
     return words.union(*(_group(word) for word in words))
 
 
+def _may_hold(row: Accelerator, words: frozenset[str]) -> bool:
+    """Whether the row's names have the letters of every word: cheap, and rules most rows out."""
+    letters = compact(" ".join(_names(row))).replace("gib", "gb")
+    return all(word in letters for word in words)
+
+
 def _exact(name: str, rows: Sequence[Accelerator]) -> list[Accelerator]:
     wanted = compact(name)
     return [
@@ -122,10 +128,11 @@ def resolve(name: str, extra: Sequence[Accelerator] = ()) -> Resolution:
     words = tokens(name)
     if not words:
         raise _unknown(name, rows)
-    same = exact or _same_words(words, rows)
+    likely = [row for row in rows if _may_hold(row, words)]
+    same = exact or _same_words(words, likely)
     if len(same) == 1:
         return Resolution(same[0], name, None)
-    matches = same or [row for row in rows if words <= _row_tokens(row)]
+    matches = same or [row for row in likely if words <= _row_tokens(row)]
     if not matches:
         raise _unknown(name, rows)
     return _among(name, words, matches)

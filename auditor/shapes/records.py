@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from auditor.graph import Node
@@ -15,6 +16,7 @@ FLOAT_DTYPES = frozenset(
 _BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
 
 
+@cache
 def dtype_bits(dtype: str | None) -> int:
     """Return the size of one element in bits; 32 where the type is not known."""
     if dtype is None:
