@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor import __version__
+from auditor.costs import has_formula
 from auditor.energy import Estimate, Scope, estimate
 from auditor.errors import OperatorError, PlanError
 from auditor.graph import Model, load_model
@@ -146,7 +147,18 @@ def _shapes(model: Model, plan: Plan) -> tuple[BoundInputs, ShapedGraph]:
         batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
     )
     bound = bind_inputs(model.graph, bindings)
-    return bound, infer_shapes(model, bound)
+    shaped = infer_shapes(model, bound)
+    return bound, _expanded(shaped, model)
+
+
+def _expanded(shaped: ShapedGraph, model: Model) -> ShapedGraph:
+    """Operators without a formula are costed by their own definition, where they have one."""
+    if all(has_formula(op.node.domain, op.op_type) for op in shaped.operations):
+        return shaped
+    # Imported only here: most graphs need none, and onnx's inliner takes time to load.
+    from auditor.shapes.functions import expand_functions
+
+    return expand_functions(shaped, model.opset_imports, has_formula)
 
 
 def _sequence_length(bound: BoundInputs, model: Model) -> int | None:

@@ -14,7 +14,7 @@ from auditor.costs import (  # noqa: F401  (imported to register their formulas)
     recurrent,
 )
 from auditor.costs.records import PRODUCTS, Cost, Family, Grads, UnknownCost, Work, work
-from auditor.costs.registry import cost_of, formula, formulas, is_constant
+from auditor.costs.registry import cost_of, formula, formulas, has_formula, is_constant
 
 __all__ = [
     "PRODUCTS",
@@ -26,6 +26,7 @@ __all__ = [
     "cost_of",
     "formula",
     "formulas",
+    "has_formula",
     "is_constant",
     "work",
 ]

@@ -37,6 +37,11 @@ def formulas() -> Mapping[Key, Formula]:
     return MappingProxyType(_FORMULAS)
 
 
+def has_formula(domain: str, op_type: str) -> bool:
+    """Whether a formula or the movement table covers an operator."""
+    return (domain, op_type) in _FORMULAS
+
+
 def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
     """Return what `operation` costs when the inputs at `grads` need gradients.
 

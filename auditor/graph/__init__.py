@@ -1,6 +1,16 @@
 """Layer 1: an ONNX file as typed, read-only records, without its weights."""
 
-from auditor.graph.load import array_to_proto, load_model
+from auditor.graph.load import array_to_proto, graph_from_proto, load_model
 from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
 
-__all__ = ["Dim", "Graph", "Model", "Node", "Shape", "Tensor", "array_to_proto", "load_model"]
+__all__ = [
+    "Dim",
+    "Graph",
+    "Model",
+    "Node",
+    "Shape",
+    "Tensor",
+    "array_to_proto",
+    "graph_from_proto",
+    "load_model",
+]

@@ -228,6 +228,17 @@ def _require_order(graph: Graph, outer: frozenset[str], path: Path) -> None:
         known.update(node.outputs)
 
 
+def graph_from_proto(proto: GraphProto, origin: str) -> Graph:
+    """Read a graph that another library made; `origin` names it in errors.
+
+    Raises:
+        ModelLoadError: it is not a graph in topological order.
+    """
+    graph = _graph(proto, Path(origin))
+    _require_order(graph, frozenset(), Path(origin))
+    return graph
+
+
 def array_to_proto(value: np.ndarray[Any, Any], name: str) -> TensorProto:
     """Wrap a small constant for onnx's shape inference."""
     return numpy_helper.from_array(value, name)

@@ -43,6 +43,15 @@ def infer_shapes(model: Model, bound: BoundInputs) -> ShapedGraph:
     )
 
 
+def run_graph(
+    graph: Graph, values: Mapping[str, Value], prefix: str, opsets: Mapping[str, int]
+) -> tuple[Operation, ...]:
+    """Return the operations of a graph that starts from `values`; what it makes has `prefix`."""
+    walk = _Walk(opsets, {})
+    walk.run(graph, _Scope(dict(values), prefix))
+    return tuple(walk.operations)
+
+
 class _Scope:
     """Names visible in one graph; those made in it carry its prefix, so all are unique."""
 

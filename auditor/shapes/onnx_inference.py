@@ -14,6 +14,14 @@ from onnx.defs import OpSchema, SchemaError
 from auditor.graph import Node, array_to_proto
 from auditor.shapes.records import Value
 
+# What onnx raises where a node is not what its schema says; the caller goes on without it.
+_REFUSALS = (
+    onnx.shape_inference.InferenceError,
+    onnx.checker.ValidationError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+)
 Typed = tuple[str | None, tuple[int, ...] | None]
 
 # onnx's shape functions for a fused operator are those of the operator that it extends.
@@ -42,7 +50,7 @@ def infer(
     found = schema(node.op_type, node.domain, opsets.get(node.domain, 1))
     if found is None or any(v is not None and v.dtype is None for v in inputs):
         return None
-    types = {v_name: _type_proto(v.dtype, v.shape) for v_name, v in _named(node, inputs)}
+    types = {v_name: type_proto(v.dtype, v.shape) for v_name, v in _named(node, inputs)}
     data = {
         v_name: array_to_proto(np.asarray(v.data), v_name)
         for v_name, v in _named(node, inputs)
@@ -53,7 +61,7 @@ def infer(
         result = onnx.shape_inference.infer_node_outputs(
             found, _proto(node, found), types, data, None, imports
         )
-    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError, KeyError):
+    except _REFUSALS:
         return None
     return tuple(_typed(result.get(name)) for name in node.outputs)
 
@@ -73,7 +81,8 @@ def _proto(node: Node, found: OpSchema) -> NodeProto:
 
 
 @lru_cache(maxsize=16384)
-def _type_proto(dtype: str | None, shape: tuple[int, ...] | None) -> TypeProto:
+def type_proto(dtype: str | None, shape: tuple[int, ...] | None) -> TypeProto:
+    """Write a tensor type as onnx has it, undefined where it is not known."""
     elem_type = _ELEM_TYPES.get(dtype or "", TensorProto.UNDEFINED)
     return onnx.helper.make_tensor_type_proto(elem_type, shape)
 

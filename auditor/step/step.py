@@ -131,7 +131,7 @@ def _device_power_w(
     if idle_w is None:
         idle_w = constants.IDLE_SHARE_OF_TDP * tdp_w
         notes.append(
-            f"idle power of {accelerator.id} is not published: "
+            f"idle power of {accelerator.id} is not in the catalogue: "
             f"{constants.IDLE_SHARE_OF_TDP:.0%} of its TDP taken"
         )
     load = (
