@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from auditor import __version__
@@ -202,8 +202,3 @@ def _sam(plan: Plan, result: Estimate) -> Sam | None:
 def _unknown_message(path: Path, found: Profile) -> str:
     listed = ", ".join(f"{u.op_type} ({u.count})" for u in found.unknown)
     return f"{path}: operators without a cost: {listed}; drop --strict to estimate without them"
-
-
-def with_plan(request: Request, plan: Plan) -> Request:
-    """Return the request with another plan."""
-    return replace(request, plan=plan)

@@ -1,0 +1,62 @@
+"""Sum up a graph's costs and those of the training step behind it."""
+
+from __future__ import annotations
+
+from auditor.profile.accounts import memory_of, product_parameters, update_work
+from auditor.profile.costing import costs_of, file_costs, known, total
+from auditor.profile.operations import (
+    by_op_type,
+    costed_operations,
+    gradient_sums,
+    loss,
+    unknown_operators,
+)
+from auditor.profile.records import Profile, ProfileOptions
+from auditor.shapes import ShapedGraph
+from auditor.training import (
+    gradients,
+    parameter_count,
+    parameters,
+    recompose,
+    restore_batch_normalization,
+)
+
+
+def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
+    """Sum up the costs of `graph` and of the training step behind it."""
+    stored = parameters(graph)
+    restored = restore_batch_normalization(graph, options.batch_norm)
+    # A parameter that folding made is gone, those that it swallowed are back.
+    trained = {n: v for n, v in stored.items() if n not in restored.dropped}
+    trained |= restored.added
+    training_graph, recomposed = recompose(restored.graph)
+    grads = gradients(training_graph.operations, trained, training_graph.outputs)
+    training = costs_of(training_graph.operations, grads)
+    own = file_costs(graph.operations, training)
+    scale = (options.batch_size, options.graph_batch_size)
+    operations = (
+        *costed_operations(training, scale),
+        *gradient_sums(training, scale),
+        loss(training_graph.outputs, scale),
+    )
+    unknown = unknown_operators(own)
+    return Profile(
+        batch_size=options.batch_size,
+        graph_batch_size=options.graph_batch_size,
+        forward=total(c.forward.repeated(o.repeats) for o, c, _ in known(own)).at_batch(*scale),
+        training_forward=total(o.forward for o in operations),
+        backward=total(o.backward for o in operations),
+        optimizer_update=update_work(parameter_count(trained.values()), options),
+        by_op_type=by_op_type(own, operations, scale),
+        operations=operations,
+        unknown=unknown,
+        node_count=len(graph.operations),
+        known_node_count=len(graph.operations) - sum(u.count for u in unknown),
+        parameter_count=parameter_count(stored.values()),
+        training_parameter_count=parameter_count(trained.values()),
+        product_parameter_count=product_parameters(trained),
+        restored_count=restored.count,
+        undecided_count=restored.undecided,
+        recomposed=recomposed,
+        memory=memory_of(training, trained, training_graph, options),
+    )
