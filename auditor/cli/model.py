@@ -39,7 +39,7 @@ def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 def _dims(values: tuple[str, ...]) -> dict[str, int]:
     sizes = _pairs(values, "--dim")
     for name, size in sizes.items():
-        if not size.lstrip("-").isdigit():
+        if not size.removeprefix("-").isdecimal():
             raise PlanError(f"--dim {name}={size}: must be a whole number, as --dim {name}=128")
     return {name: int(size) for name, size in sizes.items()}
 

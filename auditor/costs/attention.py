@@ -107,11 +107,13 @@ def microsoft_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
     batch, sequence, hidden = x.shape
     heads = int(op.node.attributes["num_heads"])
     sizes = op.attribute("qkv_hidden_sizes", (weight.shape[1] // 3,) * 3)
+    past = op.input(4)  # (2, batch, heads, past sequence, head size)
+    before = past.shape[3] if past is not None and past.shape else 0
     shape = AttentionShape(
         batch=batch,
         heads=heads,
         queries=sequence,
-        keys=sequence,
+        keys=sequence + before,
         head_size=sizes[0] // heads,
         value_head_size=sizes[2] // heads,
     )

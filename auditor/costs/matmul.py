@@ -126,36 +126,36 @@ def einsum(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """One or two operands: every point of the joint index space is one multiply-accumulate."""
     out = op.outputs[0]
     operands = [v for v in op.inputs if v is not None and v.shape is not None]
+    terms = str(op.node.attributes["equation"]).replace(" ", "").split("->")[0].split(",")
     if out is None or len(operands) > 2:
         return UnknownCost("a contraction of more than two operands")
-    terms = str(op.node.attributes["equation"]).replace(" ", "").split("->")[0].split(",")
+    if any("." in term for term in terms):
+        return UnknownCost("an einsum with an ellipsis")
     sizes: dict[str, int] = {}
     for term, value in zip(terms, operands, strict=True):
-        if "." in term:
-            return UnknownCost("an einsum with an ellipsis")
         sizes.update(zip(term, value.shape or (), strict=True))
-    if len(operands) == 1:
-        values = work(other_flops=operands[0].size, reads=operands, writes=(out,))
-        return Cost(
-            family=Family.REDUCTION, forward=values, backward=values, backward_kernels=len(grads)
-        )
     points = math.prod(sizes.values())
-    summed = Counter(sizes) - Counter(_einsum_output(op, terms))
-    left, right = operands
-    if not summed:  # an outer or elementwise product
-        values = work(other_flops=points, reads=operands, writes=(out,))
-        backward = Work()
-        for _ in grads:
-            backward += work(other_flops=points, reads=(out, left), writes=(right,))
-        return Cost(
-            family=Family.ELEMENTWISE,
-            forward=values,
-            backward=backward,
-            backward_kernels=len(grads),
-            saved=names(left, right),
-        )
-    product = Product(family=matmul_family(right), macs=points, left=left, right=right, out=out)
-    return product_cost(product, grads)
+    if len(operands) == 2 and sizes.keys() - set(_einsum_output(op, terms)):
+        left, right = operands
+        product = Product(family=matmul_family(right), macs=points, left=left, right=right, out=out)
+        return product_cost(product, grads)
+    return _einsum_without_sum(op, grads, points)
+
+
+def _einsum_without_sum(op: Operation, grads: Grads, points: int) -> Cost:
+    """A reduction or a transposition of one operand, or an outer or elementwise product."""
+    operands, out = [v for v in op.inputs if v is not None], op.outputs[0]
+    backward = Work()
+    for index in grads:
+        others = [v for i, v in enumerate(operands) if i != index]
+        backward += work(other_flops=points, reads=(out, *others), writes=(operands[index],))
+    return Cost(
+        family=Family.ELEMENTWISE if len(operands) > 1 else Family.REDUCTION,
+        forward=work(other_flops=points, reads=operands, writes=(out,)),
+        backward=backward,
+        backward_kernels=len(grads),
+        saved=names(*operands) if grads and len(operands) > 1 else (),
+    )
 
 
 def _einsum_output(op: Operation, terms: list[str]) -> str:

@@ -97,7 +97,8 @@ def top_k(op: Operation, grads: Grads) -> Cost | UnknownCost:
     x, out = op.inputs[0], op.outputs[0]
     if x is None or out is None or not out.shape:
         return UnknownCost("an input is missing")
-    compared = x.size * math.ceil(math.log2(max(2, *out.shape)))
+    largest = out.shape[int(op.attribute("axis", -1))]
+    compared = x.size * math.ceil(math.log2(max(2, largest)))
     return Cost(
         family=Family.REDUCTION,
         forward=work(other_flops=compared, reads=(x,), writes=op.outputs),

@@ -55,7 +55,7 @@ def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
     if function is None:
         return UnknownCost("no formula for this operator")
     for value in (*operation.inputs, *operation.outputs[:1]):
-        if value is not None and value.shape is None and value.dtype is not None:
+        if value is not None and value.shape is None:
             return UnknownCost(f"shape of {value.name!r} is not known")
     if not operation.outputs or operation.outputs[0] is None:
         return UnknownCost("its first output is not used")

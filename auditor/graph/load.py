@@ -162,7 +162,22 @@ def _attribute(proto: AttributeProto, path: Path) -> Any:
     return None if read is None else read(proto, path)
 
 
+def _require_text(path: Path, *names: str | bytes) -> None:
+    """Refuse names that are no UTF-8, which protobuf hands out as bytes.
+
+    Raises:
+        ModelLoadError: one of them is.
+    """
+    for name in names:
+        if isinstance(name, bytes):
+            raise ModelLoadError(
+                f"{path}: the name {name[:40]!r} is not UTF-8; rename it, or export the model again"
+            )
+
+
 def _node(proto: NodeProto, path: Path) -> Node:
+    _require_text(path, proto.op_type, proto.domain, proto.name, *proto.input, *proto.output)
+    _require_text(path, *(a.name for a in proto.attribute))
     return Node(
         op_type=proto.op_type,
         domain=_domain(proto.domain),
@@ -183,6 +198,8 @@ def _initializers(proto: GraphProto) -> Mapping[str, Tensor]:
 
 
 def _graph(proto: GraphProto, path: Path) -> Graph:
+    infos = (*proto.input, *proto.output, *proto.value_info)
+    _require_text(path, proto.name, *(i.name for i in (*proto.initializer, *infos)))
     initializers = _initializers(proto)
     return Graph(
         name=proto.name,

@@ -52,7 +52,7 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
     """
     _require_known(graph, bindings)
     batch = _batch_symbol(graph.inputs)
-    symbols = dict(bindings.dims)
+    symbols = {**_symbols_of_shapes(graph.inputs, bindings.shapes), **bindings.dims}
     if batch is not None and batch not in symbols:
         symbols[batch] = bindings.batch_size
     unnamed_batch = batch is None and _unnamed_batch(graph.inputs)
@@ -67,7 +67,7 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
         raise ShapeError(_unbound_message(unbound))
     fixed = batch is None and not unnamed_batch and not bindings.shapes
     first = next((s[0] for s in shapes.values() if s), 1)
-    graph_batch = first if fixed or bindings.shapes else symbols.get(batch or "", first)
+    graph_batch = symbols[batch] if batch is not None else first
     return BoundInputs(
         shapes=MappingProxyType(shapes),
         graph_batch_size=graph_batch,
@@ -75,6 +75,19 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
         batch_symbol=batch,
         symbols=MappingProxyType(symbols),
     )
+
+
+def _symbols_of_shapes(
+    inputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, int]:
+    """Sizes that whole given shapes imply for the symbols in them."""
+    return {
+        dim: size
+        for tensor in inputs
+        if tensor.shape is not None and tensor.name in shapes
+        for dim, size in zip(tensor.shape, shapes[tensor.name], strict=True)
+        if isinstance(dim, str)
+    }
 
 
 def _batch_symbol(inputs: Sequence[Tensor]) -> str | None:
@@ -180,5 +193,6 @@ def _unbound_message(unbound: Sequence[tuple[Tensor, int, Dim]]) -> str:
         tensor = next(t for t, _, _ in unbound if t.name == name)
         parts.append(f"axes without a name in {name}")
         known = tensor.shape or (None,)
-        options.append(f"--shape {name}=" + "x".join(str(d or 1) for d in known))
+        sizes = (d if isinstance(d, int) else 1 for d in known)
+        options.append(f"--shape {name}=" + "x".join(map(str, sizes)))
     return f"unbound dimensions: {'; '.join(parts)}; bind them, for example: {' '.join(options)}"

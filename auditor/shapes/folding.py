@@ -42,7 +42,7 @@ def fold(node: Node, inputs: Inputs) -> tuple[Array, ...] | None:
     try:
         with np.errstate(all="ignore"):
             result = function(node, inputs)
-    except (ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError):
+    except (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError):
         return None  # not foldable as written: onnx's own inference has the last word
     outputs = tuple(result) if isinstance(result, (list, tuple)) else (result,)
     arrays = tuple(np.asarray(o) for o in outputs)
@@ -64,7 +64,7 @@ def _unsqueeze(node: Node, inputs: Inputs) -> Any:
 
 def _squeeze(node: Node, inputs: Inputs) -> Any:
     data, axes = inputs[0], _axes(node, inputs)
-    return np.squeeze(data, axis=axes)
+    return np.squeeze(data, axis=axes or None)
 
 
 def _slice(node: Node, inputs: Inputs) -> Any:
@@ -81,11 +81,20 @@ def _slice(node: Node, inputs: Inputs) -> Any:
     for position, start in enumerate(starts):
         axis = position if axes is None else axes[position]
         step = 1 if steps is None else steps[position]
-        stop: int | None = ends[position]
-        if step < 0 and stop is not None and stop < -data.shape[axis]:
-            stop = None  # walks backwards past the first element
-        slices[axis] = slice(start, stop, step)
+        slices[axis] = _clamped(start, ends[position], step, data.shape[axis])
     return data[tuple(slices)]
+
+
+def _clamped(start: int, end: int, step: int, size: int) -> slice:
+    """Slice of ONNX: negative positions count from the end, others are moved into range.
+
+    Unlike Python's, a start before the first element walks on from the first.
+    """
+    start, end = (p + size if p < 0 else p for p in (start, end))
+    if step > 0:
+        return slice(min(max(start, 0), size), min(max(end, 0), size), step)
+    start, end = min(max(start, 0), size - 1), min(max(end, -1), size - 1)
+    return slice(start, end if end >= 0 else None, step)
 
 
 def _gather(node: Node, inputs: Inputs) -> Any:
@@ -143,6 +152,13 @@ def _expand(_: Node, inputs: Inputs) -> Any:
     return np.broadcast_to(data, dims)
 
 
+def _tile(_: Node, inputs: Inputs) -> Any:
+    data, repeats = inputs[0], tuple(int(r) for r in inputs[1].ravel())
+    if data.size * np.prod(repeats, dtype=float) > MAX_ELEMENTS:
+        raise ValueError("not a shape")
+    return np.tile(data, repeats)
+
+
 def _range(_: Node, inputs: Inputs) -> Any:
     start, limit, delta = (np.asarray(a).ravel()[0] for a in inputs)
     if (limit - start) / delta > MAX_ELEMENTS:
@@ -155,7 +171,9 @@ def _split(node: Node, inputs: Inputs) -> Any:
     axis = int(node.attributes.get("axis", 0))
     sizes = _axes_like(node, inputs, "split")
     if sizes is None:
-        return np.array_split(data, len(node.outputs), axis)
+        # All pieces but the last have the size of the first.
+        size = -(-data.shape[axis] // len(node.outputs))
+        sizes = (size,) * len(node.outputs)
     return np.split(data, np.cumsum(sizes)[:-1], axis)
 
 
@@ -168,8 +186,10 @@ def _axes_like(node: Node, inputs: Inputs, name: str) -> tuple[int, ...] | None:
 
 def _div(_: Node, inputs: Inputs) -> Any:
     left, right = inputs[0], inputs[1]
-    if left.dtype.kind in "iu":  # ONNX integer division truncates towards zero
-        return np.asarray(np.trunc(left / right)).astype(left.dtype)
+    if left.dtype.kind in "iu":  # towards zero, where numpy's goes down; no detour by floats
+        quotient = np.floor_divide(left, right)
+        inexact_negative = (quotient * right != left) & ((left < 0) != (right < 0))
+        return (quotient + inexact_negative).astype(left.dtype)
     return np.asarray(left / right)
 
 
@@ -190,10 +210,10 @@ def _concat(node: Node, inputs: Inputs) -> Any:
 def _reduction(function: Callable[..., Any]) -> Fold:
     def apply(node: Node, inputs: Inputs) -> Any:
         data, axes = inputs[0], _axes(node, inputs)
-        if axes is None and node.attributes.get("noop_with_empty_axes", 0):
+        if not axes and node.attributes.get("noop_with_empty_axes", 0):
             return data
         keep = bool(node.attributes.get("keepdims", 1))
-        return np.asarray(function(data, axis=axes, keepdims=keep)).astype(data.dtype)
+        return np.asarray(function(data, axis=axes or None, keepdims=keep)).astype(data.dtype)
 
     return apply
 
@@ -239,7 +259,7 @@ _FOLDS: Mapping[str, Fold] = {
     "Range": _range,
     "Split": _split,
     "Transpose": _transpose,
-    "Tile": _ufunc(lambda data, repeats: np.tile(data, tuple(int(r) for r in repeats))),
+    "Tile": _tile,
     "Where": _ufunc(np.where),
     "Size": _ufunc(lambda data: np.asarray(np.size(data), "int64")),
     "Add": _ufunc(np.add),

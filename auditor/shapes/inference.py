@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from auditor.errors import ShapeError
 from auditor.graph import Graph, Model, Node, Tensor
 from auditor.shapes.bindings import BoundInputs
 from auditor.shapes.contrib import infer_contrib
@@ -186,8 +187,8 @@ def _alias(node: Node, graph: Graph, inner: _Scope, scope: _Scope) -> None:
 
 def _if(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
     """Run the branch that is taken where that is known, else the one with more operators."""
-    condition = inputs[0]
-    then, other = node.attributes["then_branch"], node.attributes["else_branch"]
+    condition = inputs[0] if inputs else None
+    then, other = _subgraph(node, "then_branch"), _subgraph(node, "else_branch")
     if condition is not None and condition.data is not None:
         graph = then if bool(np.asarray(condition.data).all()) else other
     else:
@@ -203,8 +204,11 @@ def _if(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope
 
 def _loop(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
     """Run the body as often as the trip count says, where it is known."""
-    body: Graph = node.attributes["body"]
+    body = _subgraph(node, "body")
     trips = inputs[0].data if inputs and inputs[0] is not None else None
+    condition = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else None
+    if condition is not None and not np.asarray(condition).all():
+        trips = 0  # a loop that never starts
     if trips is None:
         walk.problems.append(
             f"Loop node {node.name or node.outputs[0]!r}: the trip count depends on data; "
@@ -232,9 +236,10 @@ def _loop(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Sco
 
 def _scan(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
     """Run the body once for every element along the scanned inputs' first axis."""
-    body: Graph = node.attributes["body"]
-    scanned = int(node.attributes["num_scan_inputs"])
+    body = _subgraph(node, "body")
+    scanned = int(node.attributes.get("num_scan_inputs", 0))
     states = len(inputs) - scanned
+    axes = node.attributes.get("scan_input_axes", (0,) * scanned)
     inner = scope.inner(node.name or node.outputs[0])
     count = 0
     for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
@@ -242,10 +247,37 @@ def _scan(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Sco
             continue
         shape = value.shape
         if index >= states and shape:
-            count, shape = shape[0], shape[1:]
+            axis = axes[index - states] % len(shape)
+            count, shape = shape[axis], shape[:axis] + shape[axis + 1 :]
         inner.values[tensor.name] = replace(value, shape=shape, data=None)
     _run_body(walk, body, inner, count)
     _body_outputs(node, [t.name for t in body.outputs], (inner, scope), states, count)
+    _move_scanned_axes(node, scope, states, count)
+
+
+def _subgraph(node: Node, name: str) -> Graph:
+    """Return a subgraph attribute.
+
+    Raises:
+        ShapeError: the node has none of that name, so what it runs is not known.
+    """
+    graph = node.attributes.get(name)
+    if not isinstance(graph, Graph):
+        raise ShapeError(
+            f"{node.op_type} node {node.name!r} has no subgraph {name!r}; export the model again"
+        )
+    return graph
+
+
+def _move_scanned_axes(node: Node, scope: _Scope, states: int, count: int) -> None:
+    """Put the axis of the steps where `scan_output_axes` wants it."""
+    axes = node.attributes.get("scan_output_axes", ())
+    for outer, axis in zip(node.outputs[states:], axes, strict=False):
+        value = scope.values.get(outer)
+        if value is not None and value.shape:
+            rest, place = value.shape[1:], axis % len(value.shape)
+            shape = (*rest[:place], count, *rest[place:])
+            scope.values[outer] = replace(value, shape=shape)
 
 
 def _run_body(walk: _Walk, body: Graph, inner: _Scope, count: int) -> None:

@@ -24,11 +24,18 @@ _REFUSALS = (
 )
 Typed = tuple[str | None, tuple[int, ...] | None]
 
-# onnx's shape functions for a fused operator are those of the operator that it extends.
+# Operators whose output types are those of another, which onnx has a shape function for.
 _RELATED_SCHEMA = {
     ("com.microsoft", "FusedConv"): "Conv",
     ("com.microsoft", "FusedGemm"): "Gemm",
+    # Defined by a function body, which per-operator inference does not look into.
+    ("", "GreaterOrEqual"): "Greater",
+    ("", "LessOrEqual"): "Less",
 }
+# Likewise; these have the type of their first input.
+_AS_FIRST_INPUT = frozenset(
+    {"GroupNormalization", "MeanVarianceNormalization", "InstanceNormalization"}
+)
 
 
 @lru_cache(maxsize=4096)
@@ -37,6 +44,8 @@ def schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
     related = _RELATED_SCHEMA.get((domain, op_type))
     if related is not None:
         op_type, domain, opset = related, "", onnx.defs.onnx_opset_version()
+    if not 0 < opset < 2**31:
+        return None  # no version that onnx could have
     try:
         return onnx.defs.get_schema(op_type, opset, domain)
     except SchemaError:
@@ -47,6 +56,8 @@ def infer(
     node: Node, inputs: Sequence[Value | None], opsets: Mapping[str, int]
 ) -> tuple[Typed, ...] | None:
     """Return (dtype, shape) of every output, or None where onnx cannot tell."""
+    if not node.domain and node.op_type in _AS_FIRST_INPUT and inputs and inputs[0] is not None:
+        return ((inputs[0].dtype, inputs[0].shape),) * len(node.outputs)
     found = schema(node.op_type, node.domain, opsets.get(node.domain, 1))
     if found is None or any(v is not None and v.dtype is None for v in inputs):
         return None

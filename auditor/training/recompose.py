@@ -67,15 +67,22 @@ def recompose(graph: ShapedGraph) -> tuple[ShapedGraph, Mapping[str, int]]:
 
 
 def _match(operation: Operation, wiring: _Wiring) -> _Match | None:
-    if operation.node.domain:
-        return None
-    if operation.op_type == "Sigmoid":
-        return _swish(operation, wiring)
-    if operation.op_type == "Erf":
-        return _gelu(operation, wiring)
-    if operation.op_type == "Sqrt":
-        return _layer_normalization(operation, wiring)
-    return None
+    find = _FINDERS.get(operation.op_type) if not operation.node.domain else None
+    found = find(operation, wiring) if find is not None else None
+    return found if found is not None and _is_closed(found, wiring) else None
+
+
+def _is_closed(match: _Match, wiring: _Wiring) -> bool:
+    """Whether nothing outside reads what the inner operations make: it would not be made."""
+    members = {id(m) for m in match.members}
+    for member in match.members[:-1]:
+        for value in member.outputs:
+            if value is None:
+                continue
+            readers = wiring.readers.get(value.name, [])
+            if value.name in wiring.outputs or any(id(r) not in members for r in readers):
+                return False
+    return True
 
 
 def _whole(op_type: str, inputs: Iterable[Value], last: Operation) -> Operation:
@@ -174,3 +181,6 @@ def _affine(quotient: Operation, wiring: _Wiring) -> tuple[Sequence[Value], Sequ
         operations.append(reader)
         at = reader
     return values, operations
+
+
+_FINDERS = {"Sigmoid": _swish, "Erf": _gelu, "Sqrt": _layer_normalization}

@@ -35,7 +35,10 @@ def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
         if path.is_file():
-            table = _read_toml(path).get("tool", {}).get("auditor")
+            tool = _read_toml(path).get("tool")
+            table = tool.get("auditor") if isinstance(tool, dict) else None
+            if table is not None and not isinstance(table, dict):
+                raise PlanError(f"{path}: tool.auditor must be a table of a plan's keys")
             if table is not None:
                 return plan_from_table(table, f"{path} [tool.auditor]"), path
     return None
@@ -114,6 +117,6 @@ def parse_shape(text: str, where: str) -> tuple[int, ...]:
         PlanError: it is not numbers with ``x`` between them.
     """
     parts = text.lower().replace(",", "x").split("x")
-    if not all(p.strip().isdigit() for p in parts):
+    if not all(p.strip().isdecimal() for p in parts):
         raise PlanError(f"{where}: shape {text!r} must be numbers with x between, as 4x128")
     return tuple(int(p) for p in parts)

@@ -74,7 +74,12 @@ def validated(plan: Plan) -> Plan:
             both samples and tokens.
     """
     for name in _COUNTS:
-        _require(getattr(plan, name), name, lambda v: v >= 1, "a whole number of 1 or more")
+        _require(
+            getattr(plan, name),
+            name,
+            lambda v: v >= 1 and isinstance(v, int),
+            "a whole number of 1 or more",
+        )
     for name in _AMOUNTS:
         _require(getattr(plan, name), name, lambda v: v > 0, "a number above 0")
     _require(plan.pue, "pue", lambda v: v >= 1, "1 or more (1 is no overhead)")
