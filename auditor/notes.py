@@ -69,7 +69,7 @@ def _of_plan(facts: Facts) -> list[str]:
     if plan.optimizer is None:
         lines.append(f"optimizer {DEFAULT_OPTIMIZER} assumed (--optimizer)")
     if plan.precision is None:
-        lines.append(f"precision {work.precision} assumed, PyTorch's default (--precision)")
+        lines.append(f"precision {work.precision} assumed (--precision)")
     if plan.epochs is None and work.samples is not None:
         lines.append("one epoch assumed (--epochs)")
     if work.devices > 1:

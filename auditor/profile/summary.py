@@ -30,7 +30,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     trained = {n: v for n, v in stored.items() if n not in restored.dropped}
     trained |= restored.added
     training_graph, recomposed = recompose(restored.graph)
-    grads = gradients(training_graph.operations, trained, training_graph.outputs)
+    grads = gradients(training_graph, trained)
     training = costs_of(training_graph.operations, grads)
     own = file_costs(graph.operations, training)
     scale = (options.batch_size, options.graph_batch_size)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from auditor.errors import ShapeError
 from auditor.graph import Graph, Model, Node, Tensor
 from auditor.shapes.bindings import BoundInputs
 from auditor.shapes.contrib import infer_contrib
+from auditor.shapes.control import CONTROL
 from auditor.shapes.folding import MAX_ELEMENTS, fold
 from auditor.shapes.onnx_inference import Typed, infer
 from auditor.shapes.records import Operation, ShapedGraph, Value
@@ -27,8 +26,8 @@ def infer_shapes(model: Model, bound: BoundInputs) -> ShapedGraph:
     Never fails on an operator it does not know: its outputs are then of unknown shape,
     and `problems` says so.
     """
-    walk = _Walk(model.opset_imports, bound.symbols)
-    scope = _Scope({}, "")
+    walk = Walk(model.opset_imports, bound.symbols)
+    scope = Scope({}, "")
     for tensor in model.graph.inputs:
         shape = bound.shapes[tensor.name] if tensor.shape is not None else None
         shape = bound.shapes[tensor.name] if bound.shapes[tensor.name] else shape
@@ -41,6 +40,7 @@ def infer_shapes(model: Model, bound: BoundInputs) -> ShapedGraph:
         outputs=tuple(scope.values[t.name] for t in model.graph.outputs if t.name in scope.values),
         initializers=MappingProxyType({**initializers, **walk.inner_initializers}),
         problems=tuple(walk.problems),
+        carried=tuple(walk.carried),
     )
 
 
@@ -48,23 +48,24 @@ def run_graph(
     graph: Graph, values: Mapping[str, Value], prefix: str, opsets: Mapping[str, int]
 ) -> tuple[Operation, ...]:
     """Return the operations of a graph that starts from `values`; what it makes has `prefix`."""
-    walk = _Walk(opsets, {})
-    walk.run(graph, _Scope(dict(values), prefix))
+    walk = Walk(opsets, {})
+    walk.run(graph, Scope(dict(values), prefix))
     return tuple(walk.operations)
 
 
-class _Scope:
+class Scope:
     """Names visible in one graph; those made in it carry its prefix, so all are unique."""
 
     def __init__(self, values: dict[str, Value], prefix: str) -> None:
         self.values = values
         self.prefix = prefix
 
-    def inner(self, name: str) -> _Scope:
-        return _Scope(dict(self.values), f"{self.prefix}{name}/")
+    def inner(self, name: str) -> Scope:
+        """Open a subgraph, which sees all that is visible here."""
+        return Scope(dict(self.values), f"{self.prefix}{name}/")
 
 
-class _Walk:
+class Walk:
     """Collects operations while it walks the graph once, in order."""
 
     def __init__(self, opsets: Mapping[str, int], symbols: Mapping[str, int]) -> None:
@@ -73,9 +74,11 @@ class _Walk:
         self.operations: list[Operation] = []
         self.inner_initializers: dict[str, Value] = {}
         self.problems: list[str] = []
+        self.carried: list[tuple[str, str]] = []
         self.repeats = 1
 
-    def run(self, graph: Graph, scope: _Scope) -> None:
+    def run(self, graph: Graph, scope: Scope) -> None:
+        """Append the operations of a graph whose inputs are in `scope` already."""
         for name, tensor in graph.initializers.items():
             value = _initializer(tensor, scope.prefix)
             scope.values[name] = value
@@ -83,8 +86,8 @@ class _Walk:
                 self.inner_initializers[value.name] = value
         for node in graph.nodes:
             inputs = tuple(scope.values.get(n) for n in node.inputs)
-            if node.domain == "" and node.op_type in _CONTROL:
-                _CONTROL[node.op_type](self, node, inputs, scope)
+            if node.domain == "" and node.op_type in CONTROL:
+                CONTROL[node.op_type](self, node, inputs, scope)
                 continue
             self.add(node, inputs, scope, graph.value_info)
 
@@ -92,7 +95,7 @@ class _Walk:
         self,
         node: Node,
         inputs: tuple[Value | None, ...],
-        scope: _Scope,
+        scope: Scope,
         value_info: Mapping[str, Tensor],
     ) -> None:
         """Append one plain operation, with its outputs' types found out."""
@@ -176,129 +179,3 @@ def _initializer(tensor: Tensor, prefix: str) -> Value:
     if data is not None and data.size > MAX_ELEMENTS:
         data = None
     return Value(prefix + tensor.name, tensor.dtype, shape, "initializer", data)
-
-
-def _alias(node: Node, graph: Graph, inner: _Scope, scope: _Scope) -> None:
-    """Let the node's outputs stand for the values its subgraph ends with."""
-    for outer, name in zip(node.outputs, (t.name for t in graph.outputs), strict=False):
-        if outer and name in inner.values:
-            scope.values[outer] = inner.values[name]
-
-
-def _if(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
-    """Run the branch that is taken where that is known, else the one with more operators."""
-    condition = inputs[0] if inputs else None
-    then, other = _subgraph(node, "then_branch"), _subgraph(node, "else_branch")
-    if condition is not None and condition.data is not None:
-        graph = then if bool(np.asarray(condition.data).all()) else other
-    else:
-        graph = then if len(then.nodes) >= len(other.nodes) else other
-        walk.problems.append(
-            f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
-            "the branch with more operators is counted"
-        )
-    inner = scope.inner(node.name or node.outputs[0])
-    walk.run(graph, inner)
-    _alias(node, graph, inner, scope)
-
-
-def _loop(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
-    """Run the body as often as the trip count says, where it is known."""
-    body = _subgraph(node, "body")
-    trips = inputs[0].data if inputs and inputs[0] is not None else None
-    condition = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else None
-    if condition is not None and not np.asarray(condition).all():
-        trips = 0  # a loop that never starts
-    if trips is None:
-        walk.problems.append(
-            f"Loop node {node.name or node.outputs[0]!r}: the trip count depends on data; "
-            "its body is not counted"
-        )
-        walk.add(node, inputs, scope, {})
-        return
-    count = int(np.asarray(trips).ravel()[0])
-    inner = scope.inner(node.name or node.outputs[0])
-    carried = inputs[2:]
-    starts = (
-        Value("i", "int64", (), "activation"),
-        Value("c", "bool", (), "activation"),
-        *carried,
-    )
-    for tensor, value in zip(body.inputs, starts, strict=False):
-        if value is not None:
-            # What a later trip carries has the first one's shape, but not its value.
-            inner.values[tensor.name] = replace(value, data=None)
-    _run_body(walk, body, inner, count)
-    # The body's first output is the condition, which the node does not give out.
-    names = [t.name for t in body.outputs][1:]
-    _body_outputs(node, names, (inner, scope), len(carried), count)
-
-
-def _scan(walk: _Walk, node: Node, inputs: tuple[Value | None, ...], scope: _Scope) -> None:
-    """Run the body once for every element along the scanned inputs' first axis."""
-    body = _subgraph(node, "body")
-    scanned = int(node.attributes.get("num_scan_inputs", 0))
-    states = len(inputs) - scanned
-    axes = node.attributes.get("scan_input_axes", (0,) * scanned)
-    inner = scope.inner(node.name or node.outputs[0])
-    count = 0
-    for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
-        if value is None:
-            continue
-        shape = value.shape
-        if index >= states and shape:
-            axis = axes[index - states] % len(shape)
-            count, shape = shape[axis], shape[:axis] + shape[axis + 1 :]
-        inner.values[tensor.name] = replace(value, shape=shape, data=None)
-    _run_body(walk, body, inner, count)
-    _body_outputs(node, [t.name for t in body.outputs], (inner, scope), states, count)
-    _move_scanned_axes(node, scope, states, count)
-
-
-def _subgraph(node: Node, name: str) -> Graph:
-    """Return a subgraph attribute.
-
-    Raises:
-        ShapeError: the node has none of that name, so what it runs is not known.
-    """
-    graph = node.attributes.get(name)
-    if not isinstance(graph, Graph):
-        raise ShapeError(
-            f"{node.op_type} node {node.name!r} has no subgraph {name!r}; export the model again"
-        )
-    return graph
-
-
-def _move_scanned_axes(node: Node, scope: _Scope, states: int, count: int) -> None:
-    """Put the axis of the steps where `scan_output_axes` wants it."""
-    axes = node.attributes.get("scan_output_axes", ())
-    for outer, axis in zip(node.outputs[states:], axes, strict=False):
-        value = scope.values.get(outer)
-        if value is not None and value.shape:
-            rest, place = value.shape[1:], axis % len(value.shape)
-            shape = (*rest[:place], count, *rest[place:])
-            scope.values[outer] = replace(value, shape=shape)
-
-
-def _run_body(walk: _Walk, body: Graph, inner: _Scope, count: int) -> None:
-    before = walk.repeats
-    walk.repeats = before * count
-    walk.run(body, inner)
-    walk.repeats = before
-
-
-def _body_outputs(
-    node: Node, names: Sequence[str], scopes: tuple[_Scope, _Scope], states: int, count: int
-) -> None:
-    """Carried values keep their shape, scanned ones gain an axis of `count`."""
-    inner, scope = scopes
-    for index, (outer, name) in enumerate(zip(node.outputs, names, strict=False)):
-        value = inner.values.get(name)
-        if not outer or value is None:
-            continue
-        if index >= states and value.shape is not None:
-            value = replace(value, name=scope.prefix + outer, shape=(count, *value.shape))
-        scope.values[outer] = replace(value, data=None)
-
-
-_CONTROL = {"If": _if, "Loop": _loop, "Scan": _scan}

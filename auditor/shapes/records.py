@@ -109,6 +109,7 @@ class ShapedGraph:
 
     `initializers` holds those that operations use, under their own names; `problems`
     says, one line each, where a shape or a count had to be left unknown or assumed.
+    `carried` pairs the result of a loop's body with the state it is in the next trip.
     """
 
     operations: tuple[Operation, ...]
@@ -116,3 +117,4 @@ class ShapedGraph:
     outputs: tuple[Value, ...]
     initializers: Mapping[str, Value]
     problems: tuple[str, ...]
+    carried: tuple[tuple[str, str], ...] = ()

@@ -8,9 +8,12 @@ from auditor.errors import HardwareError
 from auditor.hardware import Accelerator
 from auditor.precision import PRECISIONS, Precision
 
-# Half precision can be stored everywhere; where it is not computed faster, libraries
-# compute it in fp32.  The others exist or do not.
+# Half precision can be stored everywhere; where there are no matrix units for it, libraries
+# compute it in fp32, since vector units would also sum up in half precision.  The other
+# formats exist or do not.
 _COMPUTED_IN_FP32 = frozenset({"fp16"})
+# What to train in where nothing is said, the first that the device can.
+_DEFAULTS = ("tf32-conv", "fp32", "tf32", "amp-bf16", "amp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +29,9 @@ class Rates:
 
 
 def default_precision(accelerator: Accelerator) -> str:
-    """The mode that PyTorch trains in when nothing is said: TF32 convolutions if there are."""
-    return "tf32-conv" if "tf32" in accelerator.peak_flops_per_s else "fp32"
+    """Return PyTorch's default, TF32 for convolutions if there is, or the nearest to it."""
+    usable = (n for n in _DEFAULTS if _supports(accelerator, PRECISIONS[n]))
+    return next(usable, _DEFAULTS[0])
 
 
 def rates(accelerator: Accelerator, mode: Precision) -> Rates:
@@ -62,7 +66,7 @@ def _peak(accelerator: Accelerator, mode: Precision, rate: str) -> tuple[str, fl
     if rate == "fp32" and "matrix_fp32" in peaks:
         return "fp32", peaks["matrix_fp32"]
     found = peaks.get(rate)
-    if rate in _COMPUTED_IN_FP32 and "fp32" in peaks and (found or 0) < peaks["fp32"]:
+    if rate in _COMPUTED_IN_FP32 and "fp32" in peaks and not _has_half_matrix_units(accelerator):
         return "fp32", peaks["fp32"]
     if found is None:
         usable = [n for n, m in PRECISIONS.items() if _supports(accelerator, m)]
@@ -71,6 +75,13 @@ def _peak(accelerator: Accelerator, mode: Precision, rate: str) -> tuple[str, fl
             f"use --precision {', '.join(usable) or 'with another device'}"
         )
     return rate, found
+
+
+def _has_half_matrix_units(accelerator: Accelerator) -> bool:
+    """Tell matrix units from vector units that take two halves for one single (P100)."""
+    peaks = accelerator.peak_flops_per_s
+    half, single = peaks.get("fp16", 0.0), peaks.get("fp32", 0.0)
+    return half > 0 and ("bf16" in peaks or half > 2.1 * single)
 
 
 def _supports(accelerator: Accelerator, mode: Precision) -> bool:

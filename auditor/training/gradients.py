@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from auditor.costs import Grads
-from auditor.shapes import Operation, Value
+from auditor.shapes import ShapedGraph, Value
 
 # Constant almost everywhere: automatic differentiation stops here.
 _FLAT = frozenset({"Floor", "Ceil", "Round", "Sign", "Shape", "Size", "NonZero", "EyeLike"})
 
 
-def gradients(
-    operations: Iterable[Operation], parameters: Mapping[str, Value], outputs: Iterable[Value]
-) -> tuple[Grads, ...]:
+def gradients(graph: ShapedGraph, parameters: Mapping[str, Value]) -> tuple[Grads, ...]:
     """Return, for every operation, the positions of the inputs that need a gradient.
 
     An input needs one if it is a parameter or depends on one; none flows through
     integers, nor into a branch that no output depends on.
     """
-    ordered = tuple(operations)
-    differentiable = _depends_on(ordered, set(parameters))
-    wanted = {v.name for v in outputs if v.name in differentiable}
+    differentiable = _depends_on(graph, set(parameters))
+    wanted = {v.name for v in graph.outputs if v.name in differentiable}
+    # A body's result may be wanted by the next trip alone.
+    wanted |= {made for made, state in graph.carried if state in differentiable}
     result: list[Grads] = []
-    for operation in reversed(ordered):
+    for operation in reversed(graph.operations):
         made = {v.name for v in operation.outputs if v is not None}
         if not made & wanted:
             result.append(frozenset())
@@ -38,12 +37,16 @@ def gradients(
     return tuple(reversed(result))
 
 
-def _depends_on(operations: Iterable[Operation], names: set[str]) -> set[str]:
+def _depends_on(graph: ShapedGraph, names: set[str]) -> set[str]:
     """Names of the values that gradients flow through, `names` among them."""
     reached = set(names)
-    for operation in operations:
-        if operation.op_type in _FLAT:
-            continue
-        if any(v is not None and v.name in reached for v in operation.inputs):
-            reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
-    return reached
+    while True:
+        for operation in graph.operations:
+            if operation.op_type in _FLAT:
+                continue
+            if any(v is not None and v.name in reached for v in operation.inputs):
+                reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
+        later = {state for made, state in graph.carried if made in reached} - reached
+        if not later:
+            return reached
+        reached |= later  # what depends on a parameter in one trip does in the next
