@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -73,17 +72,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
     args: Any = list(arguments) if arguments is not None else None
     try:
         code = cli.main(args=args, prog_name="audit", standalone_mode=False)
-        sys.stdout.flush()
     except (AuditError, click.ClickException) as error:
         return _fail(_message(error))
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # The reader has gone; keep the interpreter from complaining as it flushes.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_ERROR
     return code if isinstance(code, int) else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -18,13 +19,35 @@ def write(text: str, path: Path | None) -> None:
         OutputError: the file cannot be written; what was there before is untouched.
     """
     if path is None:
-        click.echo(text, nl=False)
+        _print(text)
         return
     try:
-        _replace(path, text)
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_text(text, encoding="utf-8")  # a device or a pipe: nothing to replace
+        else:
+            _replace(path.resolve(), text)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"{path}: cannot be written: {reason}; choose another -o file") from error
+
+
+def _print(text: str) -> None:
+    """Write to standard output.
+
+    Raises:
+        OutputError: its reader has gone, or the disk behind it is full.
+    """
+    try:
+        click.echo(text, nl=False)
+    except OSError as error:
+        # Let what is left in the buffer go nowhere, or the interpreter complains as it ends.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise click.exceptions.Exit(2) from error  # who has gone wants no explanation
+        raise OutputError(
+            f"standard output: {error.strerror or error}; write to a file with -o"
+        ) from error
 
 
 def _replace(path: Path, text: str) -> None:

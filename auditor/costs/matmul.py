@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
 from auditor.costs.registry import formula
@@ -118,7 +118,9 @@ def matmul_n_bits(op: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost("an input is missing")
     macs = out.size * int(op.node.attributes["K"])
     product = Product(family=Family.MATMUL, macs=macs, left=left, right=right, out=out)
-    return product_cost(product, grads & {0})
+    cost = product_cost(product, grads & {0})
+    scales = work(reads=op.inputs[2:4])  # with zero points, where there are any
+    return replace(cost, forward=cost.forward + scales)
 
 
 @formula("Einsum")

@@ -91,6 +91,7 @@ def layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
 
 
 @formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain="com.microsoft")
+@formula("SkipGroupNorm", domain="com.microsoft")
 @formula("SkipSimplifiedLayerNormalization")
 def skip_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Normalization of input plus skip (plus bias) in one pass."""

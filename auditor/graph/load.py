@@ -40,7 +40,7 @@ def load_model(path: Path) -> Model:
     _require_order(graph, frozenset(), path)
     opset_imports = {_domain(o.domain): int(o.version) for o in proto.opset_import}
     return Model(
-        path=str(path),
+        path=os.fsencode(path).decode("utf-8", "replace"),
         file_bytes=file_bytes,
         graph=graph,
         opset_imports=MappingProxyType(opset_imports),

@@ -37,7 +37,11 @@ def document(audit: Audit) -> dict[str, Any]:
 
 def render_json(audit: Audit) -> str:
     """Return the document as JSON text, a newline at its end."""
-    return json.dumps(document(audit), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    text = json.dumps(document(audit), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    # Names come from strangers, and not all that could drive a terminal is below U+0020.
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _model(audit: Audit) -> dict[str, Any]:

@@ -120,7 +120,7 @@ def _bound_dims(
     dims: list[Dim] = []
     for axis, dim in enumerate(tensor.shape):
         if isinstance(dim, str):
-            dims.append(symbols.get(dim, _evaluate(dim, symbols)))
+            dims.append(symbols.get(dim, evaluate(dim, symbols)))
         elif dim is None and axis == 0 and unnamed_batch:
             dims.append(bindings.batch_size)
         else:
@@ -128,8 +128,11 @@ def _bound_dims(
     return tuple(dims)
 
 
-def _evaluate(expression: str, symbols: Mapping[str, int]) -> Dim:
-    """Evaluate a sum or product of symbols, as ``past + sequence`` or ``2*height``."""
+def evaluate(expression: str, symbols: Mapping[str, int]) -> Dim:
+    """Evaluate a sum of products of symbols, as ``past + sequence`` or ``2*height``.
+
+    What cannot be evaluated is returned as it is.
+    """
     tokens = re.findall(r"[A-Za-z_]\w*|\d+|[-+*]|\S", expression)
     if len(tokens) < 3:
         return expression

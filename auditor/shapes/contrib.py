@@ -5,7 +5,6 @@ Source: the operators' documentation, microsoft/onnxruntime docs/ContribOperator
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 from auditor.graph import Node
@@ -135,13 +134,6 @@ def _bias_dropout(_: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
     return [(dtype, shape), ("bool", shape)]
 
 
-def _flattened_qkv(_: Node, inputs: Sequence[Value | None]) -> Sequence[Typed]:
-    dtype, shape = _typed(inputs, 0)
-    if shape is None or math.prod(shape) == 0:
-        return [UNKNOWN]
-    return [(dtype, shape)]
-
-
 RULES: Mapping[str, Rule] = {
     "Gelu": _first,
     "FastGelu": _first,
@@ -162,7 +154,6 @@ RULES: Mapping[str, Rule] = {
     "Attention": _attention,
     "MultiHeadAttention": _multi_head_attention,
     "GroupQueryAttention": _group_query_attention,
-    "PackedAttention": _flattened_qkv,
     "FusedMatMul": _fused_matmul,
     "TransposeMatMul": _fused_matmul,
     "DynamicQuantizeMatMul": _quantized_matmul,

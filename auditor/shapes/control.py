@@ -10,13 +10,15 @@ import numpy as np
 
 from auditor.errors import ShapeError
 from auditor.graph import Graph, Node
-from auditor.shapes.records import Operation, Value
+from auditor.shapes.records import Value
 
 if TYPE_CHECKING:
     from auditor.shapes.inference import Scope, Walk
 
 # A loop's body takes the trip number and the condition, then the states.
 FIRST_STATE = 2
+# Exporters write the largest integer for a loop that only its condition ends.
+UNBOUNDED = 2**31 - 1
 
 
 def _alias(node: Node, graph: Graph, inner: Scope, scope: Scope) -> None:
@@ -38,7 +40,7 @@ def _if(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) 
             f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
             "the branch with more operators is counted"
         )
-    inner = scope.inner(node.name or node.outputs[0])
+    inner = walk.open(node, scope)
     walk.run(graph, inner)
     _alias(node, graph, inner, scope)
 
@@ -50,15 +52,15 @@ def _loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope
     condition = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else None
     if condition is not None and not np.asarray(condition).all():
         trips = 0  # a loop that never starts
-    if trips is None:
+    if trips is None or not np.size(trips) > 0 or abs(np.ravel(trips)[0]) >= UNBOUNDED:
         walk.problems.append(
             f"Loop node {node.name or node.outputs[0]!r}: the trip count depends on data; "
             "its body is not counted"
         )
         walk.add(node, inputs, scope, {})
         return
-    count = int(np.asarray(trips).ravel()[0])
-    inner = scope.inner(node.name or node.outputs[0])
+    count = max(0, int(np.ravel(trips)[0]))
+    inner = walk.open(node, scope)
     carried = inputs[2:]
     starts = (
         Value("i", "int64", (), "activation"),
@@ -83,7 +85,7 @@ def _scan(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope
     scanned = int(node.attributes.get("num_scan_inputs", 0))
     states = len(inputs) - scanned
     axes = node.attributes.get("scan_input_axes", (0,) * scanned)
-    inner = scope.inner(node.name or node.outputs[0])
+    inner = walk.open(node, scope)
     count = 0
     for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
         if value is None:
@@ -132,17 +134,8 @@ def _carry(walk: Walk, name: str, start: Value, inner: Scope) -> None:
 
     It has the first trip's shape, but not its value.
     """
-    state = Value(inner.prefix + name, start.dtype, start.shape)
-    node = Node(
-        op_type="Identity",
-        domain="",
-        name=state.name,
-        inputs=(start.name,),
-        outputs=(state.name,),
-        attributes={},
-    )
-    walk.operations.append(Operation(node=node, inputs=(start,), outputs=(state,), opset=1))
-    inner.values[name] = state
+    inner.values[name] = Value(inner.prefix + name, start.dtype, start.shape)
+    walk.carried.append((start.name, inner.prefix + name))
 
 
 def _close(walk: Walk, states: Sequence[str], names: Sequence[str], inner: Scope) -> None:

@@ -10,7 +10,7 @@ import onnx.inliner
 
 from auditor.graph import Graph, graph_from_proto
 from auditor.shapes.inference import run_graph
-from auditor.shapes.onnx_inference import type_proto
+from auditor.shapes.onnx_inference import schema, type_proto
 from auditor.shapes.records import Operation, ShapedGraph, Value
 
 
@@ -40,7 +40,7 @@ def _expanded(
     operation: Operation, body: Graph, opsets: Mapping[str, int]
 ) -> tuple[Operation, ...]:
     node = operation.node
-    prefix = f"{node.name or node.outputs[0]}/"
+    prefix = f"{node.name or node.outputs[0]}#{node.op_type}/"
     values = {n: v for n, v in zip(node.inputs, operation.inputs, strict=True) if v is not None}
     inside = run_graph(body, values, prefix, opsets)
     # What the body gives out stands for the node's outputs, which others read.
@@ -77,7 +77,7 @@ def _body(operation: Operation, opsets: Mapping[str, int]) -> Graph | None:
         if v is not None
     ]
     outputs = [onnx.ValueInfoProto(name=n) for n in node.outputs if n]
-    proto = onnx.helper.make_graph([node.proto], "body", inputs, outputs)
+    proto = onnx.helper.make_graph([_with_defaults(operation, opsets)], "body", inputs, outputs)
     imports = [onnx.helper.make_opsetid(d, v) for d, v in opsets.items()]
     try:
         inlined = onnx.inliner.inline_selected_functions(
@@ -90,3 +90,15 @@ def _body(operation: Operation, opsets: Mapping[str, int]) -> Graph | None:
     if any(n.op_type == node.op_type and n.domain == node.domain for n in inlined.graph.node):
         return None
     return graph_from_proto(inlined.graph, node.key)
+
+
+def _with_defaults(operation: Operation, opsets: Mapping[str, int]) -> onnx.NodeProto:
+    """Write out the attributes that the node leaves to their default: a body refers to them."""
+    node = operation.node
+    proto = onnx.NodeProto()
+    proto.CopyFrom(node.proto)
+    found = schema(node.op_type, node.domain, opsets.get(node.domain, 1))
+    for name, attribute in found.attributes.items() if found is not None else ():
+        if name not in node.attributes and attribute.default_value.name:
+            proto.attribute.append(attribute.default_value)
+    return proto

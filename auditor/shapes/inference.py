@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from auditor.graph import Graph, Model, Node, Tensor
-from auditor.shapes.bindings import BoundInputs
+from auditor.shapes.bindings import BoundInputs, evaluate
 from auditor.shapes.contrib import infer_contrib
 from auditor.shapes.control import CONTROL
 from auditor.shapes.folding import MAX_ELEMENTS, fold
@@ -60,10 +60,6 @@ class Scope:
         self.values = values
         self.prefix = prefix
 
-    def inner(self, name: str) -> Scope:
-        """Open a subgraph, which sees all that is visible here."""
-        return Scope(dict(self.values), f"{self.prefix}{name}/")
-
 
 class Walk:
     """Collects operations while it walks the graph once, in order."""
@@ -76,6 +72,15 @@ class Walk:
         self.problems: list[str] = []
         self.carried: list[tuple[str, str]] = []
         self.repeats = 1
+        self.opened: set[str] = set()
+
+    def open(self, node: Node, scope: Scope) -> Scope:
+        """Open a subgraph of `node`, which sees all that is visible where the node stands."""
+        base = prefix = f"{scope.prefix}{node.name or node.outputs[0]}/"
+        while prefix in self.opened:  # names of nodes need not be unique
+            prefix = f"{base[:-1]}#{len(self.opened)}/"
+        self.opened.add(prefix)
+        return Scope(dict(scope.values), prefix)
 
     def run(self, graph: Graph, scope: Scope) -> None:
         """Append the operations of a graph whose inputs are in `scope` already."""
@@ -85,6 +90,9 @@ class Walk:
             if scope.prefix:
                 self.inner_initializers[value.name] = value
         for node in graph.nodes:
+            if not node.outputs:
+                self.problems.append(f"{node.op_type} node {node.name!r} makes nothing: left out")
+                continue
             inputs = tuple(scope.values.get(n) for n in node.inputs)
             if node.domain == "" and node.op_type in CONTROL:
                 CONTROL[node.op_type](self, node, inputs, scope)
@@ -163,8 +171,11 @@ class Walk:
         """Fall back on the shape that the file states for a value, its symbols bound."""
         if tensor is None or tensor.shape is None:
             return found[0] or (tensor.dtype if tensor else None), None
-        dims = [self.symbols.get(d) if isinstance(d, str) else d for d in tensor.shape]
-        numbers = tuple(d for d in dims if d is not None)
+        dims = [
+            self.symbols.get(d, evaluate(d, self.symbols)) if isinstance(d, str) else d
+            for d in tensor.shape
+        ]
+        numbers = tuple(d for d in dims if isinstance(d, int))
         return found[0] or tensor.dtype, numbers if len(numbers) == len(dims) else None
 
 

@@ -109,7 +109,8 @@ class ShapedGraph:
 
     `initializers` holds those that operations use, under their own names; `problems`
     says, one line each, where a shape or a count had to be left unknown or assumed.
-    `carried` pairs the result of a loop's body with the state it is in the next trip.
+    `carried` pairs what a loop's state starts from, and the result that it is in the next
+    trip, with the name of the state.
     """
 
     operations: tuple[Operation, ...]

@@ -19,8 +19,8 @@ def gradients(graph: ShapedGraph, parameters: Mapping[str, Value]) -> tuple[Grad
     """
     differentiable = _depends_on(graph, set(parameters))
     wanted = {v.name for v in graph.outputs if v.name in differentiable}
-    # A body's result may be wanted by the next trip alone.
-    wanted |= {made for made, state in graph.carried if state in differentiable}
+    # A loop's start and its body's results may be wanted by a later trip alone.
+    wanted |= {source for source, state in graph.carried if state in differentiable}
     result: list[Grads] = []
     for operation in reversed(graph.operations):
         made = {v.name for v in operation.outputs if v is not None}
@@ -46,7 +46,7 @@ def _depends_on(graph: ShapedGraph, names: set[str]) -> set[str]:
                 continue
             if any(v is not None and v.name in reached for v in operation.inputs):
                 reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
-        later = {state for made, state in graph.carried if made in reached} - reached
+        later = {state for source, state in graph.carried if source in reached} - reached
         if not later:
             return reached
         reached |= later  # what depends on a parameter in one trip does in the next

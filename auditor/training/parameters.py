@@ -20,6 +20,7 @@ _NOT_LEARNED: Mapping[str, frozenset[int]] = {
     "QuantizeLinear": frozenset({1, 2}),
     "DequantizeLinear": frozenset({1, 2}),
     "NonMaxSuppression": frozenset({3, 4}),
+    "ScatterND": frozenset({0, 2}),  # masks written out, as in Swin
 }
 # Here even a single element is a weight or a bias.
 _WEIGHT_SLOTS = frozenset(
@@ -61,7 +62,7 @@ def parameters(graph: ShapedGraph) -> Mapping[str, Value]:
 
 def _relabels_constant(operation: Operation, sources: dict[str, Value]) -> bool:
     """Follow a constant through relabelling; its use is what decides."""
-    if operation.op_type not in _RELABELS or not operation.inputs:
+    if operation.op_type not in _RELABELS or not operation.inputs or not operation.outputs:
         return False
     root, out = _root(operation.inputs[0], sources), operation.outputs[0]
     if root is None or out is None:
@@ -87,31 +88,37 @@ def _is_learned(operation: Operation, index: int, root: Value) -> bool:
 
 def _positional_frequencies(graph: ShapedGraph) -> frozenset[str]:
     """Constants that reach a sine or cosine meeting nothing but integers on the way."""
-    makers = {v.name: op for op in graph.operations for v in op.outputs if v is not None}
-    constants: set[str] = set()
+    positional: dict[str, Operation] = {}
+    pending: list[Value | None] = []
     for operation in graph.operations:
-        if operation.op_type in _PERIODIC:
-            leaves = _leaves(operation, makers)
-            if all(v.is_constant or not v.is_float for v in leaves):
-                constants |= {v.name for v in leaves if v.is_float}
-    return frozenset(constants)
+        if all(_is_positional(v, positional) for v in operation.inputs):
+            positional |= {v.name: operation for v in operation.outputs if v is not None}
+            if operation.op_type in _PERIODIC:
+                pending += operation.inputs
+    return _constants_behind(pending, positional)
 
 
-def _leaves(operation: Operation, makers: Mapping[str, Operation]) -> list[Value]:
-    """Values that an operation's result is made of; lookups in tables are leaves too."""
-    leaves: list[Value] = []
-    pending, seen = [v for v in operation.inputs if v is not None], set[str]()
+def _is_positional(value: Value | None, positional: Mapping[str, Operation]) -> bool:
+    return value is None or value.is_constant or not value.is_float or value.name in positional
+
+
+def _constants_behind(
+    pending: list[Value | None], makers: Mapping[str, Operation]
+) -> frozenset[str]:
+    """Names of the floating-point constants that the pending values are computed from."""
+    seen: set[str] = set()
+    constants: set[str] = set()
     while pending:
         value = pending.pop()
-        if value.name in seen:
+        if value is None or value.name in seen or not value.is_float:
             continue
         seen.add(value.name)
         maker = makers.get(value.name)
-        if maker is None or maker.op_type == "Constant" or not value.is_float:
-            leaves.append(value)
-        else:
-            pending += [v for v in maker.inputs if v is not None]
-    return leaves
+        if maker is not None:
+            pending += maker.inputs
+        if value.is_constant:
+            constants.add(value.name)
+    return frozenset(constants)
 
 
 def parameter_count(values: Iterable[Value]) -> int:

@@ -51,7 +51,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise PlanError(f"{path}: larger than {MAX_FILE_BYTES} bytes; a plan is a short file")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error
@@ -87,7 +87,10 @@ def _value(key: str, value: Any, where: str) -> Any:
         return _integer(value, f"{where}: {key}")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PlanError(f"{where}: {key} = {value!r} must be a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise PlanError(f"{where}: {key} is too large for any training") from error
 
 
 def _table(value: Any, where: str, key: str) -> Iterable[tuple[str, Any]]:

@@ -49,6 +49,9 @@ class Plan:
         """Return this plan with `other`'s values where this one says nothing."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
         said = {k: v for k, v in own.items() if v is not None and k not in ("dims", "shapes")}
+        # The two ways to count exclude each other: saying one takes back the other.
+        if "samples" in said or "tokens" in said:
+            other = replace(other, samples=None, tokens=None)
         return replace(
             other,
             **said,
@@ -56,6 +59,11 @@ class Plan:
             shapes=MappingProxyType({**other.shapes, **self.shapes}),
         )
 
+
+# Beyond these no training exists, and arithmetic would overflow.
+MAX_COUNT = 10**9 - 1
+MIN_AMOUNT, MAX_AMOUNT = 1e-9, 1e18
+MAX_PUE = 100.0
 
 _COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials")
 _AMOUNTS = ("samples", "tokens", "epochs", "input_pipeline_samples_per_s", "link_bytes_per_s")
@@ -77,12 +85,17 @@ def validated(plan: Plan) -> Plan:
         _require(
             getattr(plan, name),
             name,
-            lambda v: v >= 1 and isinstance(v, int),
-            "a whole number of 1 or more",
+            lambda v: isinstance(v, int) and 1 <= v <= MAX_COUNT,
+            f"a whole number of 1 or more, at most {MAX_COUNT}",
         )
     for name in _AMOUNTS:
-        _require(getattr(plan, name), name, lambda v: v > 0, "a number above 0")
-    _require(plan.pue, "pue", lambda v: v >= 1, "1 or more (1 is no overhead)")
+        _require(
+            getattr(plan, name),
+            name,
+            lambda v: MIN_AMOUNT <= v <= MAX_AMOUNT,
+            f"a number above 0, of at most {MAX_AMOUNT:g}",
+        )
+    _require(plan.pue, "pue", lambda v: 1 <= v <= MAX_PUE, "1 (no overhead) to 100")
     _require(plan.accuracy, "accuracy", lambda v: 0 <= v <= 1, "a fraction from 0 to 1, as 0.76")
     for name, choices in _CHOICES.items():
         value = getattr(plan, name)
@@ -96,7 +109,8 @@ def validated(plan: Plan) -> Plan:
         optimizer(plan.optimizer)
     for sizes in (plan.dims.values(), *plan.shapes.values()):
         for size in sizes:
-            _require(size, "dim", lambda v: v >= 1, "a whole number of 1 or more")
+            remedy = f"a whole number of 1 or more, at most {MAX_COUNT}"
+            _require(size, "dim", lambda v: 1 <= v <= MAX_COUNT, remedy)
     return plan
 
 
@@ -105,7 +119,7 @@ def _option(name: str) -> str:
 
 
 def _require(value: Any, name: str, holds: Any, remedy: str) -> None:
-    if value is not None and not (math.isfinite(value) and holds(value)):
+    if value is not None and not (holds(value) and math.isfinite(value)):
         raise PlanError(f"{_option(name)} {value}: must be {remedy}")
 
 

@@ -87,7 +87,6 @@ def test_a_given_shape_holds_for_its_input_alone() -> None:
     assert found.shapes["b"] == (4, 5)
 
 
-@pytest.mark.xfail(strict=True, reason="any --shape makes the first input's first axis the batch")
 def test_the_batch_of_the_graph_is_the_named_one_beside_a_given_shape() -> None:
     found = bound(taking([None, None], ["batch", 5]), batch=4, shapes={"a": (6, 7)})
     assert found.graph_batch_size == 4
@@ -167,13 +166,11 @@ def test_the_example_in_the_message_works(proto: ModelProto) -> None:
     assert all(isinstance(d, int) for s in found.shapes.values() for d in s)
 
 
-@pytest.mark.xfail(strict=True, reason="the example gives a symbol as a size: --shape a=batchx1")
 def test_the_example_works_for_a_named_and_an_unnamed_axis_in_one_input() -> None:
     proto = taking(["batch", None], ["batch", 2])
     applied(proto, refusal(proto))
 
 
-@pytest.mark.xfail(strict=True, reason="the other inputs keep the batch size asked for")
 def test_a_given_shape_binds_its_symbols_for_the_other_inputs() -> None:
     found = bound(taking(["batch", 3], ["batch", 5]), batch=4, shapes={"a": (8, 3)})
     assert found.shapes["b"] == (8, 5)

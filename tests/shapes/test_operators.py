@@ -104,14 +104,9 @@ def sample(op_type: str) -> Sample:
 
 
 CLAIMED = sorted(n for d, n in formulas() if d == "" and onnx.defs.has(n))
-# These have no inference of their own in onnx, only a body of other operators.
-BODIES = {"GroupNormalization", "MeanVarianceNormalization"}
-NO_INFERENCE = pytest.mark.xfail(strict=True, reason="onnx has a function body instead")
 
 
-@pytest.mark.parametrize(
-    "op_type", [pytest.param(n, marks=NO_INFERENCE) if n in BODIES else n for n in CLAIMED]
-)
+@pytest.mark.parametrize("op_type", CLAIMED)
 def test_the_shape_of_what_it_makes_is_known(op_type: str) -> None:
     inputs, attributes = sample(op_type)
     newest = min(onnx.defs.onnx_opset_version(), 23)
@@ -119,7 +114,6 @@ def test_the_shape_of_what_it_makes_is_known(op_type: str) -> None:
     assert all(v is not None and v.shape is not None for v in op.outputs)
 
 
-@NO_INFERENCE
 @pytest.mark.parametrize("op_type", ["GreaterOrEqual", "LessOrEqual"])
 def test_comparisons_before_operator_set_16(op_type: str) -> None:
     out = single(op_type, [act(2, 1), act(3)], opset=13).outputs[0]
@@ -127,7 +121,6 @@ def test_comparisons_before_operator_set_16(op_type: str) -> None:
     assert out.shape == (2, 3)
 
 
-@pytest.mark.xfail(strict=True, reason="ValidationError: deprecated since version 18")
 def test_group_normalization_as_of_operator_set_18() -> None:
     op = single("GroupNormalization", [*IMAGE, par(2), par(2)], num_groups=2, opset=18)
     assert op.outputs[0] is not None

@@ -11,10 +11,8 @@ from auditor.training import gradients, parameters
 def wanted(proto: ModelProto) -> dict[str, list[int]]:
     """Inputs of each operation that need a gradient, by the operation's output."""
     found = shaped(proto)
-    grads = gradients(found.operations, parameters(found), found.outputs)
-    return {
-        op.node.outputs[0]: sorted(g) for op, g in zip(found.operations, grads, strict=True)
-    }
+    grads = gradients(found, parameters(found))
+    return {op.node.outputs[0]: sorted(g) for op, g in zip(found.operations, grads, strict=True)}
 
 
 def test_the_first_layers_input_needs_none() -> None:

@@ -84,13 +84,10 @@ def test_a_reader_inside_keeps_gelu_in_pieces(inside: str) -> None:
     assert composed(of(nodes, "y", "z"))[1] == {}
 
 
-@pytest.mark.xfail(strict=True, reason="only the readers of erf and of what follows are looked at")
 @pytest.mark.parametrize(
     ("inside", "half_first"), [("d", False), ("d", True), ("h", True)], ids=["d", "d half", "h"]
 )
-def test_a_reader_of_the_first_steps_keeps_gelu_in_pieces(
-    inside: str, *, half_first: bool
-) -> None:
+def test_a_reader_of_the_first_steps_keeps_gelu_in_pieces(inside: str, *, half_first: bool) -> None:
     nodes = [*gelu(half_first=half_first), node("Neg", [inside], ["z"])]
     kinds, _, found = composed(of(nodes, "y", "z"))
     made = {"x", *(v.name for op in found.operations for v in op.outputs if v)}
@@ -133,7 +130,6 @@ def test_a_reader_of_the_root_keeps_normalization_in_pieces() -> None:
     assert composed(of(nodes, "y", "z"))[1] == {}
 
 
-@pytest.mark.xfail(strict=True, reason="only the reader of the root is looked at")
 @pytest.mark.parametrize("inside", ["m", "c", "v"])
 def test_a_reader_of_the_statistics_keeps_normalization_in_pieces(inside: str) -> None:
     nodes = [*layer_norm(), node("Neg", [inside], ["z"])]
