@@ -126,7 +126,7 @@ def test_6000_is_refused_between_generations(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["titan x", "rtx 5000", "tpu", "tpu v5", "epyc", "80gb"])
 def test_other_ambiguous_names_list_the_candidates(name: str) -> None:
-    with pytest.raises(HardwareError, match="is ambiguous: name one of .*, "):
+    with pytest.raises(HardwareError, match=r"is ambiguous: name one of .*, "):
         resolve(name)
 
 
