@@ -211,7 +211,6 @@ def _impacts(audit: Audit) -> dict[str, Any]:
     described: Mapping[str, Any] | None = None
     if region is not None:
         described = {
-            "id": region.id,
             "name": region.name,
             "carbon_gco2e_per_kwh": region.carbon_gco2e_per_kwh,
             "year": region.year,
@@ -219,7 +218,8 @@ def _impacts(audit: Audit) -> dict[str, Any]:
             "source": region.source,
         }
     return {
-        "region": described,
+        "region": region.id if region is not None else None,
+        "grid": described,
         "pue": found.pue,
         "scope": found.scope,
         "operational_gco2e": interval_dict(found.operational_gco2e),
