@@ -13,7 +13,7 @@ from auditor.cli.output import write
 from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
-from auditor.workload import Plan, find_project_plan, parse_shape, read_plan_file
+from auditor.workload import MAX_DIGITS, Plan, find_project_plan, parse_shape, read_plan_file
 
 if TYPE_CHECKING:
     from auditor.pipeline import Audit
@@ -39,7 +39,7 @@ def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
 def _dims(values: tuple[str, ...]) -> dict[str, int]:
     sizes = _pairs(values, "--dim")
     for name, size in sizes.items():
-        if not size.removeprefix("-").isdecimal():
+        if not size.removeprefix("-").isdecimal() or len(size) > MAX_DIGITS:
             raise PlanError(f"--dim {name}={size}: must be a whole number, as --dim {name}=128")
     return {name: int(size) for name, size in sizes.items()}
 
@@ -106,7 +106,7 @@ def model_command(
     if project is not None:
         said = said.over(project[0])
     result = audit(Request(path=model, plan=said, hardware_file=hardware_file, strict=strict))
-    if form == "text" and output is None and sys.stdout.isatty():
+    if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():
         from auditor.report.text import print_terminal
 
         print_terminal(result)

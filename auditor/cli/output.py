@@ -26,8 +26,8 @@ def write(text: str, path: Path | None) -> None:
             path.write_text(text, encoding="utf-8")  # a device or a pipe: nothing to replace
         else:
             _replace(path.resolve(), text)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
+        reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"{path}: cannot be written: {reason}; choose another -o file") from error
 
 

