@@ -268,11 +268,6 @@ def test_hostile_plans_are_refused(
     require_refusal(audit(capsys, RESNET, *A100, "--plan", "hostile.toml"))
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=ValueError,
-    reason="files.py: tomllib passes on int()'s ValueError for more than 4300 digits",
-)
 def test_a_plan_with_a_number_of_5000_digits_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -280,11 +275,6 @@ def test_a_plan_with_a_number_of_5000_digits_is_refused(
     require_refusal(audit(capsys, RESNET, *A100, "--plan", "digits.toml"), "digits.toml")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RuntimeError,
-    reason="output.py: before Python 3.13 Path.resolve() raises RuntimeError for such a link",
-)
 def test_an_output_that_links_to_itself_is_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
