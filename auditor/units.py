@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 J_PER_KWH = 3.6e6
 S_PER_H = 3600.0
@@ -36,36 +37,40 @@ def binary_bytes(value: float) -> str:
     return f"{value:.0f} B"
 
 
-def duration(seconds: float) -> str:
-    """Format a duration in the unit a person would choose."""
-    if seconds < 1e-3:
-        return f"{significant(seconds * 1e6)} µs"
-    if seconds < 1:
-        return f"{significant(seconds * 1e3)} ms"
-    if seconds < 120:
-        return f"{significant(seconds)} s"
-    if seconds < 2 * S_PER_H:
-        return f"{significant(seconds / 60)} min"
-    if seconds < 72 * S_PER_H:
-        return f"{significant(seconds / S_PER_H)} h"
-    return f"{significant(seconds / (24 * S_PER_H))} d"
+def _scaled(value: float, like: float | None, scales: Sequence[tuple[float, float, str]]) -> str:
+    """Format in the first unit whose least size `like` reaches: (least, unit in base, name)."""
+    measure = abs(value if like is None else like)
+    _, unit, name = next((s for s in scales if measure >= s[0]), scales[-1])
+    return f"{significant(value / unit)} {name}"
 
 
-def mass(grams: float) -> str:
-    """Format a mass of CO2 equivalents given in grams."""
-    if grams >= 1e6:
-        return f"{significant(grams / 1e6)} t"
-    if grams >= 1e3:
-        return f"{significant(grams / 1e3)} kg"
-    return f"{significant(grams)} g"
+_DURATIONS = (
+    (72 * S_PER_H, 24 * S_PER_H, "d"),
+    (2 * S_PER_H, S_PER_H, "h"),
+    (120.0, 60.0, "min"),
+    (1.0, 1.0, "s"),
+    (1e-3, 1e-3, "ms"),
+    (0.0, 1e-6, "µs"),
+)
+_MASSES = ((1e6, 1e6, "t"), (1e3, 1e3, "kg"), (0.0, 1.0, "g"))
+_ENERGIES = (
+    (1e3, 1e3, "MWh"),
+    (1e-2, 1.0, "kWh"),
+    (1e-5, 1e-3, "Wh"),
+    (0.0, 1 / J_PER_KWH, "J"),
+)
 
 
-def energy(kwh: float) -> str:
-    """Format an amount of electricity given in kWh."""
-    if kwh >= 1e3:
-        return f"{significant(kwh / 1e3)} MWh"
-    if kwh >= 1e-2:
-        return f"{significant(kwh)} kWh"
-    if kwh >= 1e-5:
-        return f"{significant(kwh * 1e3)} Wh"
-    return f"{significant(kwh * J_PER_KWH)} J"
+def duration(seconds: float, like: float | None = None) -> str:
+    """Format a duration in the unit a person would choose for it, or for `like`."""
+    return _scaled(seconds, like, _DURATIONS)
+
+
+def mass(grams: float, like: float | None = None) -> str:
+    """Format a mass of CO2 equivalents given in grams, in the unit for it or for `like`."""
+    return _scaled(grams, like, _MASSES)
+
+
+def energy(kwh: float, like: float | None = None) -> str:
+    """Format an amount of electricity given in kWh, in the unit for it or for `like`."""
+    return _scaled(kwh, like, _ENERGIES)

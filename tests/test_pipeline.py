@@ -228,11 +228,6 @@ class TestUnknownOperators:
         assert found == audited(EXAMPLES / "resnet50.onnx")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="profile/operations.py: _synthetic() launches the loss's two backward kernels "
-    "where there is no floating-point output and so no loss",
-)
 def test_without_a_floating_point_output_nothing_is_trained(tmp_path: Path) -> None:
     made = model([node("Shape", ["x"], ["y"])], [value("x", ["batch", 8])], ["y"])
     path = tmp_path / "m.onnx"

@@ -149,3 +149,10 @@ def test_a_prefix_leaves_less_than_a_thousand(value: float) -> None:
     match = re.fullmatch(r"([\d,.]+) ?([kMGTPEZY]?)", si(value))
     assert match is not None
     assert float(match[1].replace(",", "")) <= 1000 or match[2] == "Y"
+
+
+def test_a_range_keeps_the_unit_of_its_median() -> None:
+    # 0.9e-5 kWh is 32.4 J; as a part of a range around 2e-5 kWh it is 0.009 Wh
+    assert energy(0.9e-5) == "32.4 J"
+    assert energy(0.9e-5, like=2e-5) == "0.00900 Wh"
+    assert duration(90.0, like=600.0) == "1.50 min"

@@ -90,7 +90,7 @@ def _synthetic(
         forward=forward.at_batch(*scale),
         backward=backward.at_batch(*scale),
         forward_kernels=kernels if forward != Work() else 0,
-        backward_kernels=kernels,
+        backward_kernels=kernels if backward != Work() else 0,
         element_bytes=4.0,
         fp32_in_autocast=family is Family.LOSS,
     )

@@ -19,12 +19,12 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def span(interval: Interval, show: Callable[[float], str]) -> str:
-    """A median with its range, in words that say how sure it is."""
-    return (
-        f"{show(interval.median)}  "
-        f"({interval.level:.0%} interval {show(interval.low)} to {show(interval.high)})"
+def span(interval: Interval, show: Callable[[float, float], str]) -> str:
+    """A median with its range in one unit, in words that say how sure it is."""
+    low, median, high = (
+        show(value, interval.median) for value in (interval.low, interval.median, interval.high)
     )
+    return f"{median}  ({interval.level:.0%} interval {low} to {high})"
 
 
 def model_rows(audit: Audit) -> list[Row]:

@@ -12,8 +12,13 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
 
 def escaped(text: str) -> str:
-    """Take the meaning from every character that Markdown or HTML would act on."""
-    return _SPECIAL.sub(r"\\\1", lines.printable(text))
+    """Take the meaning from every character that Markdown or HTML would act on.
+
+    A mention and a bare address have no special character; entities keep them from being
+    noticed where the text is shown.
+    """
+    plain = _SPECIAL.sub(r"\\\1", lines.printable(text))
+    return plain.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def render_markdown(audit: Audit) -> str:

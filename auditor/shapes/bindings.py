@@ -80,14 +80,22 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
 def _symbols_of_shapes(
     inputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]
 ) -> dict[str, int]:
-    """Sizes that whole given shapes imply for the symbols in them."""
-    return {
-        dim: size
-        for tensor in inputs
-        if tensor.shape is not None and tensor.name in shapes
-        for dim, size in zip(tensor.shape, shapes[tensor.name], strict=True)
-        if isinstance(dim, str)
-    }
+    """Sizes that whole given shapes imply for the symbols in them.
+
+    Raises:
+        ShapeError: two shapes imply different sizes for one symbol.
+    """
+    sizes: dict[str, int] = {}
+    for tensor in inputs:
+        if tensor.shape is None or tensor.name not in shapes:
+            continue
+        for dim, size in zip(tensor.shape, shapes[tensor.name], strict=True):
+            if isinstance(dim, str) and sizes.setdefault(dim, size) != size:
+                raise ShapeError(
+                    f"--shape {tensor.name}: gives {dim} the size {size}, another shape "
+                    f"{sizes[dim]}; give it one size"
+                )
+    return sizes
 
 
 def _batch_symbol(inputs: Sequence[Tensor]) -> str | None:

@@ -206,3 +206,8 @@ def test_scalars_stay_scalars() -> None:
 def test_the_batch_binds_the_batch_and_no_other(batch: int, tokens: int) -> None:
     found = bound(taking(["batch", "tokens"], dtype=INT64), batch=batch, dims={"tokens": tokens})
     assert found.shapes["a"] == (batch, tokens)
+
+
+def test_shapes_that_give_a_symbol_two_sizes_are_refused() -> None:
+    said = refusal(taking(["batch", 3], ["batch", 5]), shapes={"a": (4, 3), "b": (6, 5)})
+    assert said == "--shape b: gives batch the size 6, another shape 4; give it one size"
