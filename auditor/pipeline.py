@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor import __version__
@@ -83,6 +83,7 @@ def audit(request: Request) -> Audit:
     setting = _setting(plan, request.hardware_file)
     model = load_model(request.path)
     bound, shaped = _shapes(model, plan)
+    plan = _with_bound_batch(plan, bound)
     work = workload(plan, setting.precision_name, _sequence_length(bound, model))
     found = _profile(shaped, bound, work, plan)
     if request.strict and found.unknown:
@@ -149,6 +150,23 @@ def _shapes(model: Model, plan: Plan) -> tuple[BoundInputs, ShapedGraph]:
     bound = bind_inputs(model.graph, bindings)
     shaped = infer_shapes(model, bound)
     return bound, _expanded(shaped, model)
+
+
+def _with_bound_batch(plan: Plan, bound: BoundInputs) -> Plan:
+    """Take the batch from --dim or --shape where they gave it.
+
+    Raises:
+        PlanError: --batch-size says otherwise.
+    """
+    by_dim = bound.batch_symbol in plan.dims
+    if bound.batch_fixed or not (by_dim or plan.shapes):
+        return plan
+    if plan.batch_size is not None and plan.batch_size != bound.graph_batch_size:
+        raise PlanError(
+            f"--batch-size {plan.batch_size}: --{'dim' if by_dim else 'shape'} gives the batch "
+            f"{bound.graph_batch_size}; give it once"
+        )
+    return replace(plan, batch_size=bound.graph_batch_size)
 
 
 def _expanded(shaped: ShapedGraph, model: Model) -> ShapedGraph:

@@ -56,16 +56,17 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
     if batch is not None and batch not in symbols:
         symbols[batch] = bindings.batch_size
     unnamed_batch = batch is None and _unnamed_batch(graph.inputs)
+    batch_size = symbols.get(batch or "") or _first_axis(bindings) or bindings.batch_size
     shapes, unbound = {}, []
     for tensor in graph.inputs:
-        dims = _bound_dims(tensor, symbols, bindings, unnamed_batch)
+        dims = _bound_dims(tensor, symbols, bindings, batch_size if unnamed_batch else None)
         for axis, dim in enumerate(dims):
             if not isinstance(dim, int):
                 unbound.append((tensor, axis, dim))
         shapes[tensor.name] = tuple(d for d in dims if isinstance(d, int))
     if unbound:
         raise ShapeError(_unbound_message(unbound))
-    fixed = batch is None and not unnamed_batch and not bindings.shapes
+    fixed = batch is None and not unnamed_batch
     first = next((s[0] for s in shapes.values() if s), 1)
     graph_batch = symbols[batch] if batch is not None else first
     return BoundInputs(
@@ -75,6 +76,11 @@ def bind_inputs(graph: Graph, bindings: Bindings) -> BoundInputs:
         batch_symbol=batch,
         symbols=MappingProxyType(symbols),
     )
+
+
+def _first_axis(bindings: Bindings) -> int | None:
+    """The first axis of the first whole shape that was given."""
+    return next((shape[0] for shape in bindings.shapes.values() if shape), None)
 
 
 def _symbols_of_shapes(
@@ -117,9 +123,12 @@ def _unnamed_batch(inputs: Sequence[Tensor]) -> bool:
 
 
 def _bound_dims(
-    tensor: Tensor, symbols: Mapping[str, int], bindings: Bindings, unnamed_batch: bool
+    tensor: Tensor, symbols: Mapping[str, int], bindings: Bindings, unnamed_batch: int | None
 ) -> tuple[Dim, ...]:
-    """Return the input's dimensions, each a number where something binds it."""
+    """Return the input's dimensions, each a number where something binds it.
+
+    `unnamed_batch` is the size of a first axis that has no name, None where that is no batch.
+    """
     given = bindings.shapes.get(tensor.name)
     if given is not None:
         return given
@@ -129,8 +138,8 @@ def _bound_dims(
     for axis, dim in enumerate(tensor.shape):
         if isinstance(dim, str):
             dims.append(symbols.get(dim, evaluate(dim, symbols)))
-        elif dim is None and axis == 0 and unnamed_batch:
-            dims.append(bindings.batch_size)
+        elif dim is None and axis == 0 and unnamed_batch is not None:
+            dims.append(unnamed_batch)
         else:
             dims.append(dim)
     return tuple(dims)
