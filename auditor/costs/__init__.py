@@ -13,10 +13,11 @@ from auditor.costs import (  # noqa: F401  (imported to register their formulas)
     pooling,
     recurrent,
 )
-from auditor.costs.records import PRODUCTS, Cost, Family, Grads, UnknownCost, Work, work
+from auditor.costs.records import NOTHING, PRODUCTS, Cost, Family, Grads, UnknownCost, Work, work
 from auditor.costs.registry import cost_of, formula, formulas, has_formula, is_constant
 
 __all__ = [
+    "NOTHING",
     "PRODUCTS",
     "Cost",
     "Family",

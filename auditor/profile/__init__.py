@@ -2,6 +2,7 @@
 
 from auditor.profile.records import (
     CostedOperation,
+    FamilyProfile,
     Memory,
     OpTypeProfile,
     Profile,
@@ -12,6 +13,7 @@ from auditor.profile.summary import profile
 
 __all__ = [
     "CostedOperation",
+    "FamilyProfile",
     "Memory",
     "OpTypeProfile",
     "Profile",

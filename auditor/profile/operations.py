@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from auditor.costs import Family, UnknownCost, Work
+from auditor.costs import NOTHING, Family, UnknownCost, Work
 from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
-from auditor.profile.records import CostedOperation, OpTypeProfile, UnknownOperators
+from auditor.profile.records import CostedOperation, FamilyProfile, OpTypeProfile, UnknownOperators
 from auditor.shapes import Operation, Value, dtype_bits
 
 # Softmax cross-entropy over the outputs: log-softmax (5 a logit) and its gradient (2).
@@ -96,42 +96,68 @@ def _synthetic(
     )
 
 
-def by_op_type(
+@dataclass(slots=True)
+class _Sums:
+    """Running sums of one group."""
+
+    family: Family
+    count: int = 0
+    forward: Work = NOTHING
+    training_forward: Work = NOTHING
+    backward: Work = NOTHING
+
+
+def _grouped(
     file_costs: Sequence[Costed],
     operations: Iterable[CostedOperation],
     scale: tuple[int, int],
-) -> tuple[OpTypeProfile, ...]:
-    """One entry an operator type, the dearest training step first."""
-    rows: dict[str, OpTypeProfile] = {}
-
-    def row(op_type: str, family: Family) -> OpTypeProfile:
-        empty = Work()
-        new = OpTypeProfile(
-            op_type=op_type,
-            family=family.value,
-            count=0,
-            forward=empty,
-            training_forward=empty,
-            backward=empty,
-        )
-        return rows.setdefault(op_type, new)
-
+    group: Callable[[str, Family], str],
+) -> list[tuple[str, _Sums]]:
+    """Sum the file's forward pass and the training step by group, the dearest first."""
+    sums: dict[str, _Sums] = {}
     for operation, cost, _ in known(file_costs):
         if cost.family is not Family.CONSTANT:
-            entry = row(operation.node.key, cost.family)
-            forward = cost.forward.repeated(operation.repeats).at_batch(*scale)
-            rows[entry.op_type] = replace(
-                entry, count=entry.count + 1, forward=entry.forward + forward
-            )
+            name = group(operation.node.key, cost.family)
+            found = sums.setdefault(name, _Sums(cost.family))
+            found.count += 1
+            found.forward += cost.forward.repeated(operation.repeats).at_batch(*scale)
     for costed in operations:
-        entry = row(costed.op_type, costed.family)
-        rows[entry.op_type] = replace(
-            entry,
-            training_forward=entry.training_forward + costed.forward,
-            backward=entry.backward + costed.backward,
-        )
+        found = sums.setdefault(group(costed.op_type, costed.family), _Sums(costed.family))
+        found.training_forward += costed.forward
+        found.backward += costed.backward
+    return sorted(sums.items(), key=lambda s: -(s[1].training_forward.flops + s[1].backward.flops))
+
+
+def by_op_type(
+    file_costs: Sequence[Costed], operations: Iterable[CostedOperation], scale: tuple[int, int]
+) -> tuple[OpTypeProfile, ...]:
+    """One entry an operator type, the dearest training step first."""
     return tuple(
-        sorted(rows.values(), key=lambda r: -(r.training_forward.flops + r.backward.flops))
+        OpTypeProfile(
+            op_type=name,
+            family=found.family.value,
+            count=found.count,
+            forward=found.forward,
+            training_forward=found.training_forward,
+            backward=found.backward,
+        )
+        for name, found in _grouped(file_costs, operations, scale, lambda op_type, _: op_type)
+    )
+
+
+def by_family(
+    file_costs: Sequence[Costed], operations: Iterable[CostedOperation], scale: tuple[int, int]
+) -> tuple[FamilyProfile, ...]:
+    """One entry an operator family, the dearest training step first."""
+    return tuple(
+        FamilyProfile(
+            family=name,
+            count=found.count,
+            forward=found.forward,
+            training_forward=found.training_forward,
+            backward=found.backward,
+        )
+        for name, found in _grouped(file_costs, operations, scale, lambda _, family: family.value)
     )
 
 

@@ -40,6 +40,17 @@ class OpTypeProfile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyProfile:
+    """All operators of one family, as in `OpTypeProfile`."""
+
+    family: str
+    count: int
+    forward: Work
+    training_forward: Work
+    backward: Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownOperators:
     """Operators of one type that have no cost: how many, which share of all, and why."""
 
@@ -85,6 +96,7 @@ class Profile:
     backward: Work
     optimizer_update: Work
     by_op_type: tuple[OpTypeProfile, ...]
+    by_family: tuple[FamilyProfile, ...]
     operations: tuple[CostedOperation, ...]
     unknown: tuple[UnknownOperators, ...]
     node_count: int

@@ -5,6 +5,7 @@ from __future__ import annotations
 from auditor.profile.accounts import memory_of, product_parameters, update_work
 from auditor.profile.costing import costs_of, file_costs, known, total
 from auditor.profile.operations import (
+    by_family,
     by_op_type,
     costed_operations,
     gradient_sums,
@@ -48,6 +49,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         backward=total(o.backward for o in operations),
         optimizer_update=update_work(parameter_count(trained.values()), options),
         by_op_type=by_op_type(own, operations, scale),
+        by_family=by_family(own, operations, scale),
         operations=operations,
         unknown=unknown,
         node_count=len(graph.operations),

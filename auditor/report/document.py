@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from auditor.costs import Work
 from auditor.energy import Amount, Scope
 from auditor.interval import Interval
 from auditor.pipeline import Audit
-from auditor.profile import CostedOperation
+from auditor.profile import FamilyProfile, OpTypeProfile
 from auditor.scores import Sam
 
 SCHEMA_VERSION = "1.0"
@@ -76,6 +76,15 @@ def work_dict(work: Work) -> dict[str, int]:
     }
 
 
+def _group(row: OpTypeProfile | FamilyProfile) -> dict[str, Any]:
+    return {
+        "count": row.count,
+        "forward": work_dict(row.forward),
+        "training_forward": work_dict(row.training_forward),
+        "backward": work_dict(row.backward),
+    }
+
+
 def _profile(audit: Audit) -> dict[str, Any]:
     found = audit.profile
     return {
@@ -87,17 +96,9 @@ def _profile(audit: Audit) -> dict[str, Any]:
         "backward": work_dict(found.backward),
         "optimizer_update": work_dict(found.optimizer_update),
         "by_op_type": [
-            {
-                "op_type": r.op_type,
-                "family": r.family,
-                "count": r.count,
-                "forward": work_dict(r.forward),
-                "training_forward": work_dict(r.training_forward),
-                "backward": work_dict(r.backward),
-            }
-            for r in found.by_op_type
+            {"op_type": r.op_type, "family": r.family, **_group(r)} for r in found.by_op_type
         ],
-        "by_family": by_family(found.operations),
+        "by_family": [{"family": r.family, **_group(r)} for r in found.by_family],
         "node_count": found.node_count,
         "unknown": [
             {"op_type": u.op_type, "count": u.count, "share": u.share, "reason": u.reason}
@@ -106,18 +107,6 @@ def _profile(audit: Audit) -> dict[str, Any]:
         "coverage": found.coverage,
         "restored_normalization_count": found.restored_count,
         "memory": _memory(audit),
-    }
-
-
-def by_family(operations: Iterable[CostedOperation]) -> dict[str, Any]:
-    """Sum the training step's work by operator family."""
-    sums: dict[str, tuple[Work, Work]] = {}
-    for operation in operations:
-        forward, backward = sums.get(operation.family.value, (Work(), Work()))
-        sums[operation.family.value] = forward + operation.forward, backward + operation.backward
-    return {
-        family: {"training_forward": work_dict(forward), "backward": work_dict(backward)}
-        for family, (forward, backward) in sorted(sums.items())
     }
 
 
