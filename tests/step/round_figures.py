@@ -60,6 +60,7 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "backward": nothing,
         "optimizer_update": nothing,
         "by_op_type": (),
+        "by_family": (),
         "operations": operations,
         "unknown": (),
         "node_count": len(operations),
