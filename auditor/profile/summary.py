@@ -20,13 +20,14 @@ from auditor.training import (
     parameters,
     recompose,
     restore_batch_normalization,
+    unfuse,
 )
 
 
 def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     """Sum up the costs of `graph` and of the training step behind it."""
     stored = parameters(graph)
-    restored = restore_batch_normalization(graph, options.batch_norm)
+    restored = restore_batch_normalization(unfuse(graph), options.batch_norm)
     # A parameter that folding made is gone, those that it swallowed are back.
     trained = {n: v for n, v in stored.items() if n not in restored.dropped}
     trained |= restored.added

@@ -4,6 +4,7 @@ from auditor.training.gradients import gradients
 from auditor.training.normalization import BatchNorm, Restored, restore_batch_normalization
 from auditor.training.parameters import parameter_count, parameters, possible_tie
 from auditor.training.recompose import recompose
+from auditor.training.unfuse import unfuse
 
 __all__ = [
     "BatchNorm",
@@ -14,4 +15,5 @@ __all__ = [
     "possible_tie",
     "recompose",
     "restore_batch_normalization",
+    "unfuse",
 ]

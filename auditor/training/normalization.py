@@ -5,6 +5,7 @@ By default both torch exporters fold a BatchNormalization into the convolution b
 
 - The TorchScript exporter gives folded weights names of its own, ``onnx::Conv_497`` and
   ``onnx::Conv_498`` (bare numbers in older versions); a convolution's own keep theirs.
+  onnxsim calls them ``_v_445``; onnxruntime, tf2onnx and onnxslim say what they did.
 - The dynamo exporter keeps the weight's name and calls a bias it made ``<weight>_bias``;
   the convolution takes over the name of the normalization's output, ``getitem_3``.
 - Other tools leave no trace in names.  A convolution without a bias in a graph without
@@ -24,9 +25,12 @@ from types import MappingProxyType
 from auditor.graph import Node
 from auditor.shapes import Operation, ShapedGraph, Value
 
-_EXPORTER_NAME = re.compile(r"(onnx::Conv(Transpose)?_)?\d+")
+_EXPORTER_NAME = re.compile(r"(onnx::Conv(Transpose)?_|_v_)?\d+")
+# onnxruntime: ConvBnFusion_W_conv1.weight; tf2onnx: conv1_bias_fused_bn; onnxslim:
+# /bn1/BatchNormalization_output_0_bias.
+_FOLDED_NAME = re.compile(r"batch_?norm|fused_?bn|convbnfusion", re.IGNORECASE)
 _NORMALIZATION_OUTPUT = re.compile(r"getitem(_\d+)?|.*batch_?norm.*", re.IGNORECASE)
-_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose", "FusedConv"})
+_CONVOLUTIONS = frozenset({"Conv", "ConvTranspose"})
 _NORMALIZATIONS = frozenset(
     {
         "BatchNormalization",
@@ -129,9 +133,9 @@ def _named_as_folded(operation: Operation) -> bool:
         return True
     if not bias:
         return False
-    return bias[0] == f"{weight}_bias" or bool(
-        _EXPORTER_NAME.fullmatch(weight) and _EXPORTER_NAME.fullmatch(bias[0])
-    )
+    if bias[0] == f"{weight}_bias" or _FOLDED_NAME.search(weight) or _FOLDED_NAME.search(bias[0]):
+        return True
+    return bool(_EXPORTER_NAME.fullmatch(weight) and _EXPORTER_NAME.fullmatch(bias[0]))
 
 
 def _names_its_own(operation: Operation) -> bool:
