@@ -67,7 +67,7 @@ def _replace(path: Path, text: str) -> None:
         os.umask(mask)
         os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
-    except BaseException:
+    finally:
+        # Gone where all went well; else nothing half-written may stay.
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        raise

@@ -1,4 +1,4 @@
-"""Layer 10: measuring on real hardware: for now, which onnxruntime there is."""
+"""Layer 10: running on real hardware: which onnxruntime there is to run with."""
 
 from auditor.measure.runtime import Runtime, require_runtime
 

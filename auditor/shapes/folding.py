@@ -198,6 +198,15 @@ def _mod(node: Node, inputs: Inputs) -> Any:
     return np.asarray((np.fmod if node.attributes.get("fmod") else np.mod)(left, right))
 
 
+def _clip(node: Node, inputs: Inputs) -> Any:
+    data, low, high = (*inputs, None, None)[:3]
+    low = node.attributes.get("min") if low is None else low
+    high = node.attributes.get("max") if high is None else high
+    if low is not None:
+        data = np.maximum(data, np.asarray(low, data.dtype))
+    return data if high is None else np.minimum(data, np.asarray(high, data.dtype))
+
+
 def _transpose(node: Node, inputs: Inputs) -> Any:
     return np.transpose(inputs[0], node.attributes.get("perm"))
 
@@ -278,6 +287,7 @@ _FOLDS: Mapping[str, Fold] = {
     "Log": _same_dtype(np.log),
     "Reciprocal": _same_dtype(np.reciprocal),
     "Sign": _ufunc(np.sign),
+    "Clip": _clip,
     "Min": _nary(np.minimum),
     "Max": _nary(np.maximum),
     "Sum": _nary(np.add),

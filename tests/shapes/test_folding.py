@@ -76,6 +76,16 @@ def nary(draw: Draw, kinds: Sequence[Any] = (ints, floats)) -> Case:
 
 
 @st.composite
+def clip(draw: Draw) -> Case:
+    """Between two bounds, either of which may be an attribute (before operator set 11)."""
+    data = draw(floats())
+    low, high = sorted(draw(st.tuples(st.floats(-4, 4, width=16), st.floats(-4, 4, width=16))))
+    if draw(st.booleans()):
+        return [data], {"min": low, "max": high}, 6
+    return [data, np.float32(low), np.float32(high)], {}, 22
+
+
+@st.composite
 def where(draw: Draw) -> Case:
     shapes = draw(npst.mutually_broadcastable_shapes(num_shapes=3, max_dims=2, max_side=3))
     condition, left, right = shapes.input_shapes
@@ -268,6 +278,7 @@ CASES: dict[str, Any] = {
     **{op: unary(floats()) for op in ("Floor", "Ceil", "Round", "Exp")},
     **{op: unary(floats(low=0.25)) for op in ("Sqrt", "Log", "Reciprocal")},
     **{op: nary() for op in ("Min", "Max")},
+    "Clip": clip(),
     "Sum": nary([floats]),  # defined for floating point only
     **{op: binary() for op in ("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")},
     **{op: binary("bool") for op in ("And", "Or", "Xor")},
