@@ -82,7 +82,7 @@ def clip(draw: Draw) -> Case:
     low, high = sorted(draw(st.tuples(st.floats(-4, 4, width=16), st.floats(-4, 4, width=16))))
     if draw(st.booleans()):
         return [data], {"min": low, "max": high}, 6
-    return [data, np.float32(low), np.float32(high)], {}, 22
+    return [data, np.asarray(low, np.float32), np.asarray(high, np.float32)], {}, 22
 
 
 @st.composite
