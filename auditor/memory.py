@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from auditor.costs import Cost, Grads
 from auditor.shapes import Operation, Value
 
-# One step's operations with their costs, in forward order.
-Costed = tuple[Operation, Cost, Grads]
+# An operation of the step with its cost, and the inputs that need gradients.
+CostedStep = tuple[Operation, Cost, Grads]
 ValueBytes = Callable[[Value], int]
 
 
@@ -28,7 +28,7 @@ class ActivationMemory:
 
 
 def activation_memory(
-    steps: Sequence[Costed],
+    steps: Sequence[CostedStep],
     value_bytes: ValueBytes,
     outputs: Sequence[Value] = (),
     loss_bytes: int = 0,
@@ -51,7 +51,7 @@ def activation_memory(
     return ActivationMemory(peak_bytes=max(peak, backward), saved_bytes=saved)
 
 
-def _roots(steps: Sequence[Costed]) -> dict[str, str]:
+def _roots(steps: Sequence[CostedStep]) -> dict[str, str]:
     """Map every value to the one whose memory it shares."""
     roots: dict[str, str] = {}
     for operation, cost, _ in steps:
@@ -65,7 +65,7 @@ def _roots(steps: Sequence[Costed]) -> dict[str, str]:
 
 
 def _sizes(
-    steps: Sequence[Costed], roots: Mapping[str, str], value_bytes: ValueBytes
+    steps: Sequence[CostedStep], roots: Mapping[str, str], value_bytes: ValueBytes
 ) -> dict[str, int]:
     """Bytes of every value that has memory of its own; constants have none here."""
     sizes: dict[str, int] = {}
@@ -78,7 +78,7 @@ def _sizes(
     return sizes
 
 
-def _last_readers(steps: Sequence[Costed], roots: Mapping[str, str]) -> dict[str, int]:
+def _last_readers(steps: Sequence[CostedStep], roots: Mapping[str, str]) -> dict[str, int]:
     last: dict[str, int] = {}
     for index, (operation, _, _) in enumerate(steps):
         for value in (*operation.outputs, *operation.inputs):
@@ -87,7 +87,7 @@ def _last_readers(steps: Sequence[Costed], roots: Mapping[str, str]) -> dict[str
     return last
 
 
-def _first_savers(steps: Sequence[Costed], roots: Mapping[str, str]) -> dict[str, int]:
+def _first_savers(steps: Sequence[CostedStep], roots: Mapping[str, str]) -> dict[str, int]:
     """The earliest operation whose backward needs the value: the last to run backward."""
     first: dict[str, int] = {}
     for index, (_, cost, _) in enumerate(steps):
@@ -97,7 +97,7 @@ def _first_savers(steps: Sequence[Costed], roots: Mapping[str, str]) -> dict[str
 
 
 def _forward(
-    steps: Sequence[Costed],
+    steps: Sequence[CostedStep],
     roots: Mapping[str, str],
     sizes: Mapping[str, int],
     last: Mapping[str, int],
@@ -125,7 +125,7 @@ def _forward(
 
 
 def _backward(
-    steps: Sequence[Costed],
+    steps: Sequence[CostedStep],
     roots: Mapping[str, str],
     sizes: Mapping[str, int],
     saved: Mapping[str, int],

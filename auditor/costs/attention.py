@@ -33,7 +33,7 @@ class AttentionShape:
 
 
 def attention_cost(
-    op: Operation, grads: Grads, shape: AttentionShape, projection: Work | None = None
+    op: Operation, grads: Grads, shape: AttentionShape, projection_macs: int = 0
 ) -> Cost:
     """Forward two products, backward four (dV, dScores, dQ, dK); scores stay on the chip.
 
@@ -54,9 +54,10 @@ def attention_cost(
             reads=(*inputs, out, out),
             writes=[op.inputs[i] for i in grads],
         )
-    if projection is not None:
-        forward += projection
-        backward += (projection + projection) if grads else Work()
+    # The projection of the input to Q, K and V, where it is part of the operator: as for any
+    # product, once for each of the two gradients that is needed.
+    forward += Work(macs=projection_macs)
+    backward += Work(macs=projection_macs * len(grads & {0, 1}))
     return Cost(
         family=Family.BATCHED_MATMUL,
         forward=forward,
@@ -66,98 +67,82 @@ def attention_cost(
     )
 
 
-def _heads(value: Value | None, heads: int) -> tuple[int, int, int]:
+def _heads(value: Value, heads: int) -> tuple[int, int, int]:
     """(batch, sequence, head size) of (B, S, H*d) or (B, H, S, d)."""
-    shape = value.shape if value is not None and value.shape is not None else ()
+    shape = value.dims
     if len(shape) == 4:
         return shape[0], shape[2], shape[3]
     return shape[0], shape[1], shape[2] // heads
 
 
-@formula("Attention")
-def onnx_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """ai.onnx Attention (opset 23): Q, K, V as 3-D or 4-D, grouped key and value heads."""
-    query, key, value = op.inputs[0], op.inputs[1], op.inputs[2]
-    q_shape = query.shape if query is not None and query.shape is not None else ()
-    heads = q_shape[1] if len(q_shape) == 4 else int(op.node.attributes["q_num_heads"])
-    kv_heads = int(op.attribute("kv_num_heads", heads))
-    batch, queries, head_size = _heads(query, heads)
-    _, keys, _ = _heads(key, kv_heads)
-    _, _, value_head_size = _heads(value, kv_heads)
-    past = op.input(4)
-    if past is not None and past.shape is not None:
-        keys += past.shape[2]
-    shape = AttentionShape(
+def _meeting(op: Operation, heads: int, kv_heads: int, past_keys: int) -> AttentionShape:
+    """Sizes where Q, K and V are inputs 0 to 2, before which `past_keys` keys are cached."""
+    batch, queries, head_size = _heads(op.required(0), heads)
+    _, keys, _ = _heads(op.required(1), kv_heads)
+    _, _, value_head_size = _heads(op.required(2), kv_heads)
+    return AttentionShape(
         batch=batch,
         heads=heads,
         queries=queries,
-        keys=keys,
+        keys=keys + past_keys,
         head_size=head_size,
         value_head_size=value_head_size,
     )
-    return attention_cost(op, grads, shape)
+
+
+def _cached(past: Value | None, axis: int) -> int:
+    """Keys in a cache whose sequence is at `axis`; none without a cache."""
+    return past.dims[axis] if past is not None else 0
+
+
+@formula("Attention")
+def onnx_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """ai.onnx Attention (opset 23): Q, K, V as 3-D or 4-D, grouped key and value heads."""
+    query = op.required(0).dims
+    heads = query[1] if len(query) == 4 else int(op.node.attributes["q_num_heads"])
+    kv_heads = int(op.attribute("kv_num_heads", heads))
+    return attention_cost(op, grads, _meeting(op, heads, kv_heads, _cached(op.input(4), 2)))
 
 
 @formula("Attention", domain="com.microsoft")
 def microsoft_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """com.microsoft Attention: the projection to Q, K, V is part of the operator."""
-    x, weight, out = op.inputs[0], op.inputs[1], op.outputs[0]
-    if x is None or weight is None or out is None or not x.shape or not weight.shape:
-        return UnknownCost("an input is missing")
-    batch, sequence, hidden = x.shape
+    batch, sequence, hidden = op.required(0).dims
+    width = op.required(1).dims[1]
     heads = int(op.node.attributes["num_heads"])
-    sizes = op.attribute("qkv_hidden_sizes", (weight.shape[1] // 3,) * 3)
-    past = op.input(4)  # (2, batch, heads, past sequence, head size)
-    before = past.shape[3] if past is not None and past.shape else 0
+    sizes = op.attribute("qkv_hidden_sizes", (width // 3,) * 3)
     shape = AttentionShape(
         batch=batch,
         heads=heads,
         queries=sequence,
-        keys=sequence + before,
+        # The cache is (2, batch, heads, past sequence, head size).
+        keys=sequence + _cached(op.input(4), 3),
         head_size=sizes[0] // heads,
         value_head_size=sizes[2] // heads,
     )
-    projection = Work(macs=batch * sequence * hidden * weight.shape[1])
-    return attention_cost(op, grads & {0, 1, 2}, shape, projection)
+    return attention_cost(op, grads & {0, 1, 2}, shape, batch * sequence * hidden * width)
 
 
 @formula("MultiHeadAttention", domain="com.microsoft")
 def multi_head_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """com.microsoft MultiHeadAttention: Q (B, S, H*d), K and V alike or already split."""
-    query, key, value = op.inputs[0], op.input(1), op.input(2)
-    heads = int(op.node.attributes["num_heads"])
-    if query is None or not query.shape or len(query.shape) != 3 or key is None or value is None:
+    if len(op.required(0).dims) != 3 or op.input(1) is None or op.input(2) is None:
         return UnknownCost("a packed form of its inputs")
-    batch, queries, head_size = _heads(query, heads)
-    _, keys, _ = _heads(key, heads)
-    _, _, value_head_size = _heads(value, heads)
-    shape = AttentionShape(
-        batch=batch,
-        heads=heads,
-        queries=queries,
-        keys=keys,
-        head_size=head_size,
-        value_head_size=value_head_size,
-    )
-    return attention_cost(op, grads & {0, 1, 2}, shape)
+    heads = int(op.node.attributes["num_heads"])
+    return attention_cost(op, grads & {0, 1, 2}, _meeting(op, heads, heads, 0))
 
 
 @formula("GroupQueryAttention", domain="com.microsoft")
 def group_query_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """com.microsoft GroupQueryAttention: fewer key and value heads than query heads."""
-    query, out = op.inputs[0], op.outputs[0]
-    if query is None or out is None or not query.shape or not out.shape:
-        return UnknownCost("an input is missing")
+    batch, queries = op.required(0).dims[:2]
     heads = int(op.node.attributes["num_heads"])
-    head_size = out.shape[-1] // heads
-    past = op.input(3)
-    before = past.shape[2] if past is not None and past.shape else 0
-    batch, queries = query.shape[0], query.shape[1]
+    head_size = op.result.dims[-1] // heads
     shape = AttentionShape(
         batch=batch,
         heads=heads,
         queries=queries,
-        keys=queries + before,
+        keys=queries + _cached(op.input(3), 2),
         head_size=head_size,
         value_head_size=head_size,
     )
@@ -168,9 +153,7 @@ def group_query_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("RotaryEmbedding", domain="com.microsoft")
 def rotary_embedding(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """A rotation of pairs: two products and a sum an element."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     rotation = work(other_flops=3 * x.size, reads=op.inputs, writes=(out,))
     return Cost(
         family=Family.ELEMENTWISE,

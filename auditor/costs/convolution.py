@@ -23,16 +23,12 @@ def convolution_family(weight_shape: tuple[int, ...], groups: int, channels: int
     return Family.CONVOLUTION
 
 
-def _convolution(
-    op: Operation, grads: Grads, x: Value | None, weight: Value | None, bias: Value | None
-) -> Cost | UnknownCost:
-    out = op.outputs[0]
-    if x is None or weight is None or out is None or not weight.shape or not x.shape:
-        return UnknownCost("an input is missing")
+def _convolution(op: Operation, grads: Grads, x: Value, weight: Value, bias: Value | None) -> Cost:
+    out = op.result
     # The weight is (out channels, in channels / groups, *kernel): each output element
     # takes one multiply-accumulate for every element of its filter.
-    macs = out.size * math.prod(weight.shape[1:])
-    family = convolution_family(weight.shape, int(op.attribute("group", 1)), x.shape[1])
+    macs = out.size * math.prod(weight.dims[1:])
+    family = convolution_family(weight.dims, int(op.attribute("group", 1)), x.dims[1])
     product = Product(family=family, macs=macs, left=x, right=weight, out=out, bias=bias)
     return product_cost(product, grads)
 
@@ -41,28 +37,26 @@ def _convolution(
 @formula("FusedConv", domain="com.microsoft")
 def conv(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Output elements times the elements of one filter."""
-    return _convolution(op, grads & {0, 1, 2}, op.inputs[0], op.inputs[1], op.input(2))
+    return _convolution(op, grads & {0, 1, 2}, op.required(0), op.required(1), op.input(2))
 
 
 @formula("ConvInteger")
 def conv_integer(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """As Conv on 8-bit integers; quantized graphs are not trained."""
-    return _convolution(op, frozenset(), op.inputs[0], op.inputs[1], None)
+    return _convolution(op, frozenset(), op.required(0), op.required(1), None)
 
 
 @formula("QLinearConv")
 def qlinear_conv(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """As Conv on 8-bit integers; the weight is input 3, the bias input 8."""
-    return _convolution(op, frozenset(), op.inputs[0], op.inputs[3], op.input(8))
+    return _convolution(op, frozenset(), op.required(0), op.required(3), op.input(8))
 
 
 @formula("ConvTranspose")
 def conv_transpose(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """The gradient of a convolution: input elements times the elements of one filter."""
-    x, weight, bias, out = op.inputs[0], op.inputs[1], op.input(2), op.outputs[0]
-    if x is None or weight is None or out is None or not weight.shape or not x.shape:
-        return UnknownCost("an input is missing")
-    macs = x.size * math.prod(weight.shape[1:])
-    family = convolution_family(weight.shape, int(op.attribute("group", 1)), x.shape[1])
+    x, weight, bias, out = op.required(0), op.required(1), op.input(2), op.result
+    macs = x.size * math.prod(weight.dims[1:])
+    family = convolution_family(weight.dims, int(op.attribute("group", 1)), x.dims[1])
     product = Product(family=family, macs=macs, left=x, right=weight, out=out, bias=bias)
     return product_cost(product, grads & {0, 1, 2})

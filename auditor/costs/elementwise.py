@@ -168,9 +168,7 @@ def binary_cost(op: Operation, grads: Grads, entry: Unary) -> Cost | UnknownCost
 
     The gradient of a sum is the output's gradient itself, no copy, no pass.
     """
-    out = op.outputs[0]
-    if out is None:
-        return UnknownCost("an output is missing")
+    out = op.result
     present = [v for v in op.inputs if v is not None]
     backward, kernels = Work(), 0
     saved: set[Value] = set()
@@ -216,9 +214,7 @@ def _needed(op: Operation, rule: str, index: int) -> list[Value]:
 @formula("Where")
 def where(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """A choice per element; backward masks the gradient."""
-    out = op.outputs[0]
-    if out is None:
-        return UnknownCost("an output is missing")
+    out = op.result
     backward = Work()
     for index in grads & {1, 2}:
         backward += work(
@@ -237,9 +233,7 @@ def where(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("BiasDropout", domain="com.microsoft")
 def dropout(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Nothing at inference; in training a random mask (one byte an element) and a product."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     mask_bytes = x.size
     training = work(other_flops=3 * x.size, reads=(x,), writes=(out,))
     training += Work(written_bytes=mask_bytes)
@@ -260,9 +254,7 @@ def dropout(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("CumSum", "CumProd")
 def cumulative(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """A running sum: one operation an element each way."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     return Cost(
         family=Family.REDUCTION,
         forward=work(other_flops=x.size, reads=(x,), writes=(out,)),

@@ -66,9 +66,7 @@ def _contracted(left: Value, transposed: bool = False) -> int:
 @formula("FusedMatMul", "TransposeMatMul", domain="com.microsoft")
 def matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """(..., M, K) x (..., K, N): every output element is K multiply-accumulates."""
-    left, right, out = op.inputs[0], op.inputs[1], op.outputs[0]
-    if left is None or right is None or out is None:
-        return UnknownCost("an input is missing")
+    left, right, out = op.required(0), op.required(1), op.result
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
     product = Product(
@@ -81,9 +79,7 @@ def matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("FusedGemm", domain="com.microsoft")
 def gemm(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Y = alpha A' B' + beta C, with A' of shape (M, K)."""
-    left, right, out, bias = op.inputs[0], op.inputs[1], op.outputs[0], op.input(2)
-    if left is None or right is None or out is None:
-        return UnknownCost("an input is missing")
+    left, right, out, bias = op.required(0), op.required(1), op.result, op.input(2)
     inner = _contracted(left, bool(op.attribute("transA", 0)))
     constant = left if left.is_constant else right
     product = Product(
@@ -102,9 +98,7 @@ def gemm(op: Operation, grads: Grads) -> Cost | UnknownCost:
 def integer_matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """As MatMul, on 8-bit integers; quantized graphs are not trained, so no gradients."""
     right_index = 3 if op.op_type == "QLinearMatMul" else 1
-    left, right, out = op.inputs[0], op.inputs[right_index], op.outputs[0]
-    if left is None or right is None or out is None:
-        return UnknownCost("an input is missing")
+    left, right, out = op.required(0), op.required(right_index), op.result
     macs = out.size * _contracted(left)
     product = Product(family=matmul_family(right), macs=macs, left=left, right=right, out=out)
     return product_cost(product, frozenset())
@@ -113,9 +107,7 @@ def integer_matmul(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("MatMulNBits", domain="com.microsoft")
 def matmul_n_bits(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Weights packed to 2 to 8 bits: K and N are attributes, since B's shape is packed."""
-    left, right, out = op.inputs[0], op.inputs[1], op.outputs[0]
-    if left is None or right is None or out is None:
-        return UnknownCost("an input is missing")
+    left, right, out = op.required(0), op.required(1), op.result
     macs = out.size * int(op.node.attributes["K"])
     product = Product(family=Family.MATMUL, macs=macs, left=left, right=right, out=out)
     cost = product_cost(product, grads & {0})

@@ -48,9 +48,7 @@ MOVEMENT: Mapping[str, str] = {
 @formula(*MOVEMENT)
 def movement(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """By the table; the gradient moves the same bytes the other way."""
-    out = op.outputs[0]
-    if out is None:
-        return UnknownCost("an output is missing")
+    out = op.result
     kind = MOVEMENT[op.op_type]
     if kind in ("view", "nothing"):
         # An expanded view's gradient is summed over the copies.
@@ -85,9 +83,7 @@ def gather(op: Operation, grads: Grads) -> Cost | UnknownCost:
 
     Backward writes the gradient of the whole table: zero but for the rows taken.
     """
-    table, indices, out = op.inputs[0], op.inputs[1], op.outputs[0]
-    if table is None or indices is None or out is None:
-        return UnknownCost("an input is missing")
+    table, indices, out = op.required(0), op.required(1), op.result
     backward = Work()
     if 0 in grads:
         backward = work(other_flops=out.size, reads=(out, indices), writes=(table,))
@@ -121,9 +117,7 @@ def scatter(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 def quantize(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Scale, shift, round; straight-through gradient."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     flops = 5 if op.op_type == "DynamicQuantizeLinear" else 2
     return Cost(
         family=Family.ELEMENTWISE,

@@ -25,9 +25,7 @@ def batch_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     Backward reads input and output gradient twice each: once for the two means, once
     for the input's gradient.
     """
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     parameters = op.inputs[1:5]
     training = work(
         other_flops=NORMALIZATION_FLOPS * x.size, reads=(x, x, *op.inputs[1:3]), writes=(out,)
@@ -54,9 +52,7 @@ def batch_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
 def _normalization(
     op: Operation, grads: Grads, extra_reads: tuple[Value | None, ...] = ()
 ) -> Cost | UnknownCost:
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     parameters = [v for v in op.inputs[1:] if v is not None and v.is_constant]
     added = x.size * sum(1 for v in extra_reads if v is not None)
     backward = Work()
@@ -104,9 +100,7 @@ def embed_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost
 
     Backward, the gradient of each whole table is written.
     """
-    out = op.outputs[0]
-    if out is None:
-        return UnknownCost("an output is missing")
+    out = op.result
     tables = [v for v in op.inputs[2:5] if v is not None]
     backward = Work()
     if grads:
@@ -131,9 +125,7 @@ def embed_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost
 @formula("LRN")
 def local_response_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """X / (k + alpha/n sum x^2)^beta over `size` neighbouring channels."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     window = int(op.node.attributes["size"])
     flops = (2 * window + 4) * x.size
     return Cost(
@@ -149,9 +141,7 @@ def local_response_normalization(op: Operation, grads: Grads) -> Cost | UnknownC
 @formula("BiasSoftmax", domain="com.microsoft")
 def softmax(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """exp(x - max) / sum; backward needs the output alone."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     backward = Work()
     if 0 in grads:
         backward = work(other_flops=SOFTMAX_BACKWARD_FLOPS * x.size, reads=(out, out), writes=(x,))

@@ -14,9 +14,7 @@ _INDEX_BYTES = 8  # max pooling keeps a 64-bit index for every output element
 @formula("MaxPool", "AveragePool", "LpPool")
 def pool(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """One operation for every element of every window."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     flops = out.size * math.prod(op.node.attributes["kernel_shape"])
     index_bytes = _INDEX_BYTES * out.size if op.op_type == "MaxPool" and 0 in grads else 0
     backward = Work()
@@ -46,9 +44,7 @@ _FLOPS = {"ReduceL2": 2, "ReduceSumSquare": 2, "ReduceLogSumExp": 3, "ReduceL1":
 @formula(*_REDUCTIONS)
 def reduction(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """One operation an input element, more where each is squared or raised first."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     flops = _FLOPS.get(op.op_type, 1) * x.size
     saved = x if op.op_type not in _LINEAR else None
     backward = Work()
@@ -70,15 +66,13 @@ _TAPS = {"nearest": 1, "linear": 2, "bilinear": 2, "cubic": 4, "bicubic": 4}
 @formula("Resize", "Upsample", "GridSample")
 def resample(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Each output element is a weighted sum of taps**d neighbours, d the resized axes."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None or x.shape is None or out.shape is None:
-        return UnknownCost("an input is missing")
+    x, out = op.required(0), op.result
     default = "linear" if op.op_type == "GridSample" else "nearest"
     taps = _TAPS.get(str(op.attribute("mode", default)), 4)
     axes = (
-        len(x.shape) - 2
+        len(x.dims) - 2
         if op.op_type == "GridSample"
-        else sum(1 for a, b in zip(x.shape, out.shape, strict=True) if a != b)
+        else sum(1 for a, b in zip(x.dims, out.dims, strict=True) if a != b)
     )
     flops = 0 if taps == 1 else 2 * taps**axes * out.size
     return Cost(
@@ -94,10 +88,8 @@ def resample(op: Operation, grads: Grads) -> Cost | UnknownCost:
 @formula("TopK")
 def top_k(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """A selection: n log2 k comparisons."""
-    x, out = op.inputs[0], op.outputs[0]
-    if x is None or out is None or not out.shape:
-        return UnknownCost("an input is missing")
-    largest = out.shape[int(op.attribute("axis", -1))]
+    x, out = op.required(0), op.result
+    largest = out.dims[int(op.attribute("axis", -1))]
     compared = x.size * math.ceil(math.log2(max(2, largest)))
     return Cost(
         family=Family.REDUCTION,

@@ -19,12 +19,10 @@ def recurrent(op: Operation, grads: Grads) -> Cost | UnknownCost:
     Every step of every sequence multiplies the input by W and the state by R; lengths
     shorter than the padded one are not known statically and count as full.
     """
-    x, weight, recurrence = op.inputs[0], op.inputs[1], op.inputs[2]
-    if x is None or weight is None or recurrence is None or not x.shape or not weight.shape:
-        return UnknownCost("an input is missing")
+    x, weight, recurrence = op.required(0), op.required(1), op.required(2)
     layout = int(op.attribute("layout", 0))
-    steps, batch = (x.shape[1], x.shape[0]) if layout else (x.shape[0], x.shape[1])
-    directions, gate_width, _ = weight.shape
+    steps, batch = (x.dims[1], x.dims[0]) if layout else (x.dims[0], x.dims[1])
+    directions, gate_width, _ = weight.dims
     hidden = gate_width // _GATES[op.op_type]
     macs = steps * batch * (weight.size + recurrence.size)
     pointwise = steps * batch * directions * hidden * _POINTWISE[op.op_type]

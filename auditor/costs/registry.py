@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work
-from auditor.shapes import Operation
+from auditor.shapes import MissingValueError, Operation
 
 Formula = Callable[[Operation, Grads], Cost | UnknownCost]
 Key = tuple[str, str]  # domain, op type
@@ -57,10 +57,11 @@ def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
     for value in (*operation.inputs, *operation.outputs[:1]):
         if value is not None and value.shape is None:
             return UnknownCost(f"shape of {value.name!r} is not known")
-    if not operation.outputs or operation.outputs[0] is None:
-        return UnknownCost("its first output is not used")
     try:
+        _ = operation.result  # without it there is nothing that the cost could go by
         return function(operation, grads)
+    except MissingValueError as error:
+        return UnknownCost(str(error))
     except (IndexError, KeyError, AttributeError, TypeError, ZeroDivisionError) as error:
         return UnknownCost(f"its inputs or attributes are not those of the standard ({error!r})")
 

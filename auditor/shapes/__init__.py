@@ -2,11 +2,12 @@
 
 from auditor.shapes.bindings import Bindings, BoundInputs, bind_inputs
 from auditor.shapes.inference import infer_shapes
-from auditor.shapes.records import Operation, ShapedGraph, Value, dtype_bits
+from auditor.shapes.records import MissingValueError, Operation, ShapedGraph, Value, dtype_bits
 
 __all__ = [
     "Bindings",
     "BoundInputs",
+    "MissingValueError",
     "Operation",
     "ShapedGraph",
     "Value",

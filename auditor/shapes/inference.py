@@ -16,9 +16,6 @@ from auditor.shapes.folding import MAX_ELEMENTS, fold
 from auditor.shapes.onnx_inference import Typed, infer
 from auditor.shapes.records import Operation, ShapedGraph, Value
 
-# These make a value from nothing but their attributes or shapes.
-_SOURCES = frozenset({"Constant", "Shape", "Size"})
-
 
 def infer_shapes(model: Model, bound: BoundInputs) -> ShapedGraph:
     """Return the operations that one pass runs, in order, with the shapes they run at.
@@ -29,9 +26,10 @@ def infer_shapes(model: Model, bound: BoundInputs) -> ShapedGraph:
     walk = Walk(model.opset_imports, bound.symbols)
     scope = Scope({}, "")
     for tensor in model.graph.inputs:
-        shape = bound.shapes[tensor.name] if tensor.shape is not None else None
-        shape = bound.shapes[tensor.name] if bound.shapes[tensor.name] else shape
-        scope.values[tensor.name] = Value(tensor.name, tensor.dtype, shape, "input")
+        shape = bound.shapes[tensor.name]
+        known = bool(shape) or tensor.shape is not None  # an empty one may be a scalar's
+        value = Value(tensor.name, tensor.dtype, shape if known else None, "input")
+        scope.values[tensor.name] = value
     walk.run(model.graph, scope)
     initializers = {n: scope.values[n] for n in model.graph.initializers}
     return ShapedGraph(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from auditor.graph import Node
@@ -33,6 +34,10 @@ def dtype_bits(dtype: str | None) -> int:
     return int(digits) if digits.isdigit() else 32
 
 
+class MissingValueError(LookupError):
+    """An operation lacks a value, or its shape, that its operator requires."""
+
+
 @dataclass(frozen=True, slots=True)
 class Value:
     """A tensor in the running graph.
@@ -52,6 +57,17 @@ class Value:
     def known(self) -> bool:
         """Whether the shape is known."""
         return self.shape is not None
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The shape, where there is no going on without it.
+
+        Raises:
+            MissingValueError: it is not known.
+        """
+        if self.shape is None:
+            raise MissingValueError(f"shape of {self.name!r} is not known")
+        return self.shape
 
     @property
     def size(self) -> int:
@@ -92,6 +108,47 @@ class Operation:
     def op_type(self) -> str:
         """Operator name without its domain."""
         return self.node.op_type
+
+    def required(self, index: int) -> Value:
+        """Return an input that must be there.
+
+        Raises:
+            MissingValueError: it is left out, or nothing makes it.
+        """
+        value = self.input(index)
+        if value is None:
+            raise MissingValueError(f"input {index} is missing")
+        return value
+
+    @property
+    def result(self) -> Value:
+        """The first output.
+
+        Raises:
+            MissingValueError: nobody asked for it.
+        """
+        value = self.outputs[0] if self.outputs else None
+        if value is None:
+            raise MissingValueError("its first output is not used")
+        return value
+
+    def becoming(
+        self, op_type: str, values: Sequence[Value | None], output: Value, /, **changes: Any
+    ) -> Operation:
+        """Return another standard operation in this one's place, with no attributes.
+
+        `changes` replace fields of the new node.
+        """
+        node = Node(
+            op_type=op_type,
+            domain="",
+            name=self.node.name,
+            inputs=tuple(v.name if v is not None else "" for v in values),
+            outputs=(output.name,),
+            attributes=MappingProxyType({}),
+        )
+        node = replace(node, **changes) if changes else node
+        return replace(self, node=node, inputs=tuple(values), outputs=(output,))
 
     def input(self, index: int) -> Value | None:
         """Return an input, or None where it is left out."""

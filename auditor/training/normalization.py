@@ -22,7 +22,6 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 
-from auditor.graph import Node
 from auditor.shapes import Operation, ShapedGraph, Value
 
 _EXPORTER_NAME = re.compile(r"(onnx::Conv(Transpose)?_|_v_)?\d+")
@@ -100,7 +99,7 @@ def _folded(graph: ShapedGraph, mode: BatchNorm) -> tuple[frozenset[int], int]:
     if mode is BatchNorm.RESTORE:
         return frozenset(map(id, candidates)), 0
     named = [op for op in candidates if _named_as_folded(op)]
-    rest = [op for op in candidates if not _named_as_folded(op) and not _names_its_own(op)]
+    rest = [op for op in candidates if not _named_as_folded(op) and not _bias_is_own(op)]
     if named or not _is_normalized_kind(graph.operations, candidates):
         unclear = [op for op in rest if op.input(2) is not None]
         return frozenset(map(id, named)), 0 if named else len(unclear)
@@ -138,12 +137,8 @@ def _named_as_folded(operation: Operation) -> bool:
     return bool(_EXPORTER_NAME.fullmatch(weight) and _EXPORTER_NAME.fullmatch(bias[0]))
 
 
-def _names_its_own(operation: Operation) -> bool:
-    """Whether weight and bias carry the names of one module's parameters."""
-    return _bias_is_own(operation)
-
-
 def _bias_is_own(operation: Operation) -> bool:
+    """Whether weight and bias carry the names of one module's parameters."""
     weight, *bias = operation.node.inputs[1:3]
     return (
         bool(bias) and weight.endswith(".weight") and bias[0] == weight[: -len("weight")] + "bias"
@@ -173,28 +168,14 @@ def _unfolded(
     operation: Operation, *, keep_bias: bool
 ) -> tuple[tuple[Operation, Operation], dict[str, Value]]:
     """Return convolution and normalization in place of the folded convolution."""
-    out, weight = operation.outputs[0], operation.inputs[1]
-    if out is None or weight is None:
-        raise ValueError("a convolution without output or weight")
+    out, weight = operation.result, operation.required(1)
     channels = (out.shape or (0, 0))[1]
     inner = replace(out, name=f"{out.name}/before_normalization")
     inputs = operation.inputs if keep_bias else operation.inputs[:2]
     names = [f"{out.name}/{n}" for n in ("scale", "bias", "running_mean", "running_var")]
     vectors = [Value(n, weight.dtype, (channels,), "initializer") for n in names]
-    node = Node(
-        op_type="BatchNormalization",
-        domain="",
-        name=f"{operation.node.name}/restored",
-        inputs=(inner.name, *names),
-        outputs=(out.name,),
-        attributes=MappingProxyType({}),
-    )
-    normalization = Operation(
-        node=node,
-        inputs=(inner, *vectors),
-        outputs=(out,),
-        opset=15,
-        repeats=operation.repeats,
+    normalization = operation.becoming(
+        "BatchNormalization", (inner, *vectors), out, name=f"{operation.node.name}/restored"
     )
     convolution = replace(operation, inputs=inputs, outputs=(inner,))
     return (convolution, normalization), {v.name: v for v in vectors[:2]}

@@ -7,11 +7,10 @@ operator spell them out.  Found again by their arithmetic, not by names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from auditor.graph import Node
 from auditor.shapes import Operation, ShapedGraph, Value
 
 
@@ -85,19 +84,6 @@ def _is_closed(match: _Match, wiring: _Wiring) -> bool:
     return True
 
 
-def _whole(op_type: str, inputs: Iterable[Value], last: Operation) -> Operation:
-    values = tuple(inputs)
-    node = Node(
-        op_type=op_type,
-        domain="",
-        name=last.node.name,
-        inputs=tuple(v.name for v in values),
-        outputs=last.node.outputs,
-        attributes=MappingProxyType({}),
-    )
-    return replace(last, node=node, inputs=values)
-
-
 def _other(operation: Operation, value: Value | None) -> Value | None:
     """The operand of a two-operand operation that is not `value`."""
     left, right = operation.input(0), operation.input(1)
@@ -116,7 +102,7 @@ def _swish(sigmoid: Operation, wiring: _Wiring) -> _Match | None:
     other = _other(product, sigmoid.outputs[0])
     if other is None or other.name != x.name:
         return None
-    return _Match((sigmoid, product), _whole("Swish", (x,), product))
+    return _Match((sigmoid, product), product.becoming("Swish", (x,), product.result))
 
 
 def _gelu(erf: Operation, wiring: _Wiring) -> _Match | None:
@@ -132,11 +118,15 @@ def _gelu(erf: Operation, wiring: _Wiring) -> _Match | None:
         return None
     half = wiring.maker(other, "Mul")
     if half is not None and any(v is not None and v.name == x.name for v in half.inputs):
-        return _Match((scaled, erf, half, shifted, product), _whole("Gelu", (x,), product))
+        return _Match(
+            (scaled, erf, half, shifted, product), product.becoming("Gelu", (x,), product.result)
+        )
     halved = wiring.only_reader(product, "Mul")
     if other.name != x.name or halved is None:
         return None
-    return _Match((scaled, erf, shifted, product, halved), _whole("Gelu", (x,), halved))
+    return _Match(
+        (scaled, erf, shifted, product, halved), halved.becoming("Gelu", (x,), halved.result)
+    )
 
 
 def _layer_normalization(root: Operation, wiring: _Wiring) -> _Match | None:
@@ -152,11 +142,10 @@ def _layer_normalization(root: Operation, wiring: _Wiring) -> _Match | None:
     x = centered.inputs[0]
     if x is None or mean.inputs[0] is None or mean.inputs[0].name != x.name:
         return None
-    members = [mean, centered, square, variance, epsilon, root, quotient]
     parameters, last = _affine(quotient, wiring)
-    return _Match(
-        (*members, *last), _whole("LayerNormalization", (x, *parameters), (last or members)[-1])
-    )
+    members = (mean, centered, square, variance, epsilon, root, quotient, *last)
+    end = members[-1]
+    return _Match(members, end.becoming("LayerNormalization", (x, *parameters), end.result))
 
 
 def _made_by_any(operation: Operation | None, wiring: _Wiring, op_type: str) -> Operation | None:

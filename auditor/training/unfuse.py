@@ -7,12 +7,9 @@ them one after the other, with normalization between.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
-from types import MappingProxyType
 
-from auditor.graph import Node
-from auditor.shapes import Operation, ShapedGraph, Value
+from auditor.shapes import Operation, ShapedGraph
 
 _PLAIN = {"FusedConv": "Conv", "FusedGemm": "Gemm"}
 _SUMMAND = 3  # FusedConv adds its fourth input before the activation
@@ -29,44 +26,30 @@ def unfuse(graph: ShapedGraph) -> ShapedGraph:
 
 
 def _is_fused(operation: Operation) -> bool:
-    return operation.node.domain == "com.microsoft" and operation.op_type in _PLAIN
+    fused = operation.node.domain == "com.microsoft" and operation.op_type in _PLAIN
+    return fused and operation.outputs[0] is not None
 
 
-def _pieces(operation: Operation) -> Iterable[Operation]:
-    out, node = operation.outputs[0], operation.node
-    if out is None:
-        return (operation,)
+def _pieces(operation: Operation) -> list[Operation]:
+    """The product, then the summand's addition and the activation, where there are any."""
     summand = operation.input(_SUMMAND) if operation.op_type == "FusedConv" else None
     activation = str(operation.attribute("activation", ""))
-    steps: list[tuple[str, tuple[Value | None, ...]]] = [
-        (_PLAIN[operation.op_type], operation.inputs[:_SUMMAND])
-    ]
+    types = [_PLAIN[operation.op_type], *(("Add",) if summand else ()), activation]
+    *inner, last = [t for t in types if t]
+    made = {t: replace(operation.result, name=f"{operation.result.name}/{t}") for t in inner}
+    made[last] = operation.result
+    node = operation.node
+    product = operation.becoming(
+        types[0],
+        operation.inputs[:_SUMMAND],
+        made[types[0]],
+        # The file's own names of weight and bias tell whether they were folded.
+        inputs=node.inputs[:_SUMMAND],
+        attributes=node.attributes,
+    )
+    pieces = [product]
     if summand is not None:
-        steps.append(("Add", (summand,)))
+        pieces.append(operation.becoming("Add", (pieces[-1].result, summand), made["Add"]))
     if activation:
-        steps.append((activation, ()))
-    pieces: list[Operation] = []
-    before: tuple[Value, ...] = ()
-    for index, (op_type, inputs) in enumerate(steps):
-        last = index == len(steps) - 1
-        made = out if last else replace(out, name=f"{out.name}/{op_type}")
-        attributes = node.attributes if index == 0 else MappingProxyType({})
-        names = [v.name if v is not None else "" for v in (*before, *inputs)]
-        pieces.append(
-            replace(
-                operation,
-                node=Node(
-                    op_type=op_type,
-                    domain="",
-                    name=node.name,
-                    # The file's own names of weight and bias tell whether they were folded.
-                    inputs=node.inputs[:_SUMMAND] if index == 0 else tuple(names),
-                    outputs=(made.name,),
-                    attributes=attributes,
-                ),
-                inputs=(*before, *inputs),
-                outputs=(made,),
-            )
-        )
-        before = (made,)
+        pieces.append(operation.becoming(activation, (pieces[-1].result,), made[activation]))
     return pieces
