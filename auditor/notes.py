@@ -8,7 +8,7 @@ from auditor.energy import Estimate
 from auditor.graph import Model
 from auditor.hardware import Resolution
 from auditor.profile import Profile
-from auditor.shapes import BoundInputs, Value
+from auditor.shapes import BoundInputs
 from auditor.step import Step
 from auditor.units import significant
 from auditor.workload import DEFAULT_BATCH_SIZE, DEFAULT_OPTIMIZER, Plan, Workload
@@ -21,7 +21,6 @@ class Facts:
     model: Model
     bound: BoundInputs
     problems: tuple[str, ...]
-    tie: tuple[Value, Value] | None
     profile: Profile
     hardware: Resolution
     plan: Plan
@@ -109,8 +108,8 @@ def warnings(facts: Facts, fits: bool | None) -> tuple[str, ...]:
             f"{found.undecided_count} convolutions with a bias may have had batch normalization "
             "folded in; if they had, add --batchnorm restore"
         )
-    if facts.tie is not None:
-        table, weight = facts.tie
+    if found.possible_tie is not None:
+        table, weight = found.possible_tie
         lines.append(
             f"output projection {weight.name!r} has the shape of embedding {table.name!r} turned "
             f"over; if the network ties them, {significant(weight.size / 1e6)} M parameters are "

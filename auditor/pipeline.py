@@ -20,7 +20,7 @@ from auditor.regions import Region, resolve_region
 from auditor.scores import Sam, sam
 from auditor.shapes import Bindings, BoundInputs, ShapedGraph, bind_inputs, infer_shapes
 from auditor.step import RESERVED_BYTES, Step, default_precision, training_step
-from auditor.training import BatchNorm, parameters, possible_tie
+from auditor.training import BatchNorm
 from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
 
 
@@ -94,7 +94,6 @@ def audit(request: Request) -> Audit:
         model=model,
         bound=bound,
         problems=shaped.problems,
-        tie=possible_tie(shaped, parameters(shaped)),
         profile=found,
         hardware=setting.hardware,
         plan=plan,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -38,27 +38,7 @@ def hardware_command(
 
 
 def _json(found: tuple[Accelerator, ...]) -> str:
-    return json.dumps([_row(a) for a in found], indent=2, ensure_ascii=False) + "\n"
-
-
-def _row(device: Accelerator) -> dict[str, Any]:
-    return {
-        "id": device.id,
-        "name": device.name,
-        "vendor": device.vendor,
-        "kind": device.kind,
-        "architecture": device.architecture,
-        "memory_bytes": device.memory_bytes,
-        "memory_bandwidth_bytes_per_s": device.memory_bandwidth_bytes_per_s,
-        "peak_flops_per_s": dict(device.peak_flops_per_s),
-        "tdp_w": device.tdp_w,
-        "idle_w": device.idle_w,
-        "link_name": device.link_name,
-        "link_bytes_per_s": device.link_bytes_per_s,
-        "release_date": device.release_date,
-        "source": device.source,
-        "source_date": device.source_date,
-    }
+    return json.dumps([a.as_dict() for a in found], indent=2, ensure_ascii=False) + "\n"
 
 
 def _table(found: tuple[Accelerator, ...]) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 PEAK_KINDS = ("fp32", "tf32", "fp16", "bf16", "fp8", "matrix_fp32")
 KINDS = ("gpu", "tpu", "accelerator", "cpu")
@@ -66,3 +67,8 @@ class Accelerator:
     source: str
     source_date: str
     notes: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every figure and its source for JSON; the names it is found by are left out."""
+        figures = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "aliases"}
+        return figures | {"peak_flops_per_s": dict(self.peak_flops_per_s)}

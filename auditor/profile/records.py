@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from auditor.costs import Family, Work
 from auditor.optimizers import Optimizer
 from auditor.precision import Precision
+from auditor.shapes import Value
 from auditor.training import BatchNorm
 
 
@@ -107,6 +108,7 @@ class Profile:
     restored_count: int
     undecided_count: int
     recomposed: Mapping[str, int]
+    possible_tie: tuple[Value, Value] | None
     memory: Memory
 
     @property

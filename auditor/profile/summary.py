@@ -18,6 +18,7 @@ from auditor.training import (
     gradients,
     parameter_count,
     parameters,
+    possible_tie,
     recompose,
     restore_batch_normalization,
     unfuse,
@@ -61,5 +62,6 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         restored_count=restored.count,
         undecided_count=restored.undecided,
         recomposed=recomposed,
+        possible_tie=possible_tie(graph, stored),
         memory=memory_of(training, trained, training_graph, options),
     )

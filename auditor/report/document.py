@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from auditor.costs import Work
@@ -124,21 +125,7 @@ def _memory(audit: Audit) -> dict[str, Any]:
 
 
 def _hardware(audit: Audit) -> dict[str, Any]:
-    device = audit.hardware.accelerator
-    return {
-        "id": device.id,
-        "name": device.name,
-        "vendor": device.vendor,
-        "requested": audit.hardware.requested,
-        "memory_bytes": device.memory_bytes,
-        "memory_bandwidth_bytes_per_s": device.memory_bandwidth_bytes_per_s,
-        "peak_flops_per_s": dict(device.peak_flops_per_s),
-        "tdp_w": device.tdp_w,
-        "idle_w": device.idle_w,
-        "link_bytes_per_s": device.link_bytes_per_s,
-        "source": device.source,
-        "source_date": device.source_date,
-    }
+    return {"requested": audit.hardware.requested, **audit.hardware.accelerator.as_dict()}
 
 
 def _step(audit: Audit) -> dict[str, Any]:
@@ -160,14 +147,7 @@ def _step(audit: Audit) -> dict[str, Any]:
 
 def interval_dict(interval: Interval | None) -> dict[str, float] | None:
     """Low, median, high and level; None is not assessed."""
-    if interval is None:
-        return None
-    return {
-        "low": interval.low,
-        "median": interval.median,
-        "high": interval.high,
-        "level": interval.level,
-    }
+    return None if interval is None else asdict(interval)
 
 
 def _amount(amount: Amount | None) -> dict[str, Any]:

@@ -469,3 +469,13 @@ def test_quantization() -> None:
 def test_sources_read_nothing() -> None:
     found = of("RandomNormalLike", [act(2, 3)])
     assert facts(found.forward) == (0, 0, 6)
+
+
+def test_a_projection_costs_once_for_each_gradient_that_is_needed() -> None:
+    # batch 2, 5 tokens, 12 wide, to three times 12: 2 * 5 * 12 * 36 a product; two
+    # products of 3 heads, 25 scores each, 4 wide, cost twice their forward pass.
+    inputs = [act(2, 5, 12), par(12, 36), par(36)]
+    products = 2 * (2 * 3 * 25 * (4 + 4))
+    op = single("Attention", inputs, domain=MS, num_heads=3)
+    for grads, projections in (({1, 2}, 1), ({0, 1, 2}, 2)):
+        assert cost(op, grads).backward.macs == products + projections * 2 * 5 * 12 * 36

@@ -71,6 +71,7 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "restored_count": 0,
         "undecided_count": 0,
         "recomposed": MappingProxyType({}),
+        "possible_tie": None,
         "memory": Memory(
             parameters_bytes=0, gradients_bytes=0, optimizer_bytes=0, activations_bytes=0
         ),
