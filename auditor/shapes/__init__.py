@@ -2,11 +2,23 @@
 
 from auditor.shapes.bindings import Bindings, BoundInputs, bind_inputs
 from auditor.shapes.inference import infer_shapes
-from auditor.shapes.records import MissingValueError, Operation, ShapedGraph, Value, dtype_bits
+from auditor.shapes.records import (
+    Basis,
+    DataSize,
+    MissingValueError,
+    Operation,
+    ShapedGraph,
+    Value,
+    dtype_bits,
+)
+from auditor.shapes.scope import Given
 
 __all__ = [
+    "Basis",
     "Bindings",
     "BoundInputs",
+    "DataSize",
+    "Given",
     "MissingValueError",
     "Operation",
     "ShapedGraph",

@@ -4,107 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from auditor.errors import ShapeError
 from auditor.graph import Graph, Node
 from auditor.shapes.records import Value
+from auditor.shapes.scope import Scope
 
 if TYPE_CHECKING:
-    from auditor.shapes.inference import Scope, Walk
+    from auditor.shapes.walk import Walk
 
-# A loop's body takes the trip number and the condition, then the states.
-FIRST_STATE = 2
-# Exporters write the largest integer for a loop that only its condition ends.
-UNBOUNDED = 2**31 - 1
+Inputs = tuple[Value | None, ...]
 
 
-def _alias(node: Node, graph: Graph, inner: Scope, scope: Scope) -> None:
-    """Let the node's outputs stand for the values its subgraph ends with."""
-    for outer, name in zip(node.outputs, (t.name for t in graph.outputs), strict=False):
-        if outer and name in inner.values:
-            scope.values[outer] = inner.values[name]
-
-
-def _if(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) -> None:
-    """Run the branch that is taken where that is known, else the one with more operators."""
-    condition = inputs[0] if inputs else None
-    then, other = _subgraph(node, "then_branch"), _subgraph(node, "else_branch")
-    if condition is not None and condition.data is not None:
-        graph = then if bool(np.asarray(condition.data).all()) else other
-    else:
-        graph = then if len(then.nodes) >= len(other.nodes) else other
-        walk.problems.append(
-            f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
-            "the branch with more operators is counted"
-        )
-    inner = walk.open(node, scope)
-    walk.run(graph, inner)
-    _alias(node, graph, inner, scope)
-
-
-def _loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) -> None:
-    """Run the body as often as the trip count says, where it is known."""
-    body = _subgraph(node, "body")
-    trips = inputs[0].data if inputs and inputs[0] is not None else None
-    condition = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else None
-    if condition is not None and not np.asarray(condition).all():
-        trips = 0  # a loop that never starts
-    if trips is None or not np.size(trips) > 0 or abs(np.ravel(trips)[0]) >= UNBOUNDED:
-        walk.problems.append(
-            f"Loop node {node.name or node.outputs[0]!r}: the trip count depends on data; "
-            "its body is not counted"
-        )
-        walk.add(node, inputs, scope, {})
-        return
-    count = max(0, int(np.ravel(trips)[0]))
-    inner = walk.open(node, scope)
-    carried = inputs[2:]
-    starts = (
-        Value("i", "int64", (), "activation"),
-        Value("c", "bool", (), "activation"),
-        *carried,
-    )
-    for index, (tensor, value) in enumerate(zip(body.inputs, starts, strict=False)):
-        if value is not None:
-            inner.values[tensor.name] = replace(value, data=None)
-            if index >= FIRST_STATE:
-                _carry(walk, tensor.name, value, inner)
-    _run_body(walk, body, inner, count)
-    # The body's first output is the condition, which the node does not give out.
-    names = [t.name for t in body.outputs][1:]
-    _close(walk, [t.name for t in body.inputs][FIRST_STATE:], names, inner)
-    _body_outputs(node, names, (inner, scope), len(carried), count)
-
-
-def _scan(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) -> None:
-    """Run the body once for every element along the scanned inputs' first axis."""
-    body = _subgraph(node, "body")
-    scanned = int(node.attributes.get("num_scan_inputs", 0))
-    states = len(inputs) - scanned
-    axes = node.attributes.get("scan_input_axes", (0,) * scanned)
-    inner = walk.open(node, scope)
-    count = 0
-    for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
-        if value is None:
-            continue
-        shape = value.shape
-        if index >= states and shape:
-            axis = axes[index - states] % len(shape)
-            count, shape = shape[axis], shape[:axis] + shape[axis + 1 :]
-        inner.values[tensor.name] = replace(value, shape=shape, data=None)
-        if index < states:
-            _carry(walk, tensor.name, value, inner)
-    _run_body(walk, body, inner, count)
-    names = [t.name for t in body.outputs]
-    _close(walk, [t.name for t in body.inputs][:states], names, inner)
-    _body_outputs(node, names, (inner, scope), states, count)
-    _move_scanned_axes(node, scope, states, count)
-
-
-def _subgraph(node: Node, name: str) -> Graph:
+def subgraph(node: Node, name: str) -> Graph:
     """Return a subgraph attribute.
 
     Raises:
@@ -118,6 +33,73 @@ def _subgraph(node: Node, name: str) -> Graph:
     return graph
 
 
+def _if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+    """Run the branch that is taken where that is known, else the one that costs more."""
+    condition = inputs[0] if inputs else None
+    branches = [subgraph(node, "then_branch"), subgraph(node, "else_branch")]
+    if condition is not None and condition.data is not None:
+        branches = branches[:1] if bool(np.asarray(condition.data).all()) else branches[1:]
+    inner = walk.open(node, scope)
+    scopes = [Scope(dict(inner.values), inner.prefix, inner.base) for _ in branches]
+    found = [walk.trial(g, s) for g, s in zip(branches, scopes, strict=True)]
+    dearest = max(range(len(found)), key=lambda i: walk.given.price(found[i].operations))
+    walk.found.add(found[dearest])
+    known = len(branches) == 1
+    if not known:
+        walk.found.problems.append(
+            f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
+            f"the branch that costs more is counted ({('then', 'else')[dearest]}_branch)"
+        )
+    for outer, tensor in zip(node.outputs, branches[dearest].outputs, strict=False):
+        value = scopes[dearest].values.get(tensor.name)
+        if outer and value is not None:
+            scope.values[outer] = value if known else replace(value, data=None)
+
+
+def _scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+    """Run the body once for every element along the scanned inputs' axis.
+
+    Until operator set 8 the first input held the sequences' lengths, and the first axis
+    of all others was the batch, for each element of which the body ran.
+    """
+    body = subgraph(node, "body")
+    scanned = int(node.attributes.get("num_scan_inputs", 0))
+    batch = 1
+    with_batch = walk.opsets.get("", 1) <= 8
+    if with_batch:
+        inputs = inputs[1:]
+        batch = next((v.shape[0] for v in inputs if v is not None and v.shape), 1)
+        inputs = tuple(_without_first(v) for v in inputs)
+    states = len(inputs) - scanned
+    axes = node.attributes.get("scan_input_axes", (0,) * scanned)
+    inner = walk.open(node, scope)
+    count = 0
+    for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
+        if value is None:
+            continue
+        shape = value.shape
+        if index >= states and shape:
+            axis = axes[index - states] % len(shape)
+            count, shape = shape[axis], shape[:axis] + shape[axis + 1 :]
+        inner.values[tensor.name] = replace(value, shape=shape, data=None)
+        if index < states:
+            carry(walk, tensor.name, value, inner)
+    run_repeated(walk, body, inner, count * batch)
+    names = [t.name for t in body.outputs]
+    close(walk, [t.name for t in body.inputs][:states], names, inner)
+    body_outputs(node, names, (inner, scope), states, count)
+    _move_scanned_axes(node, scope, states, count)
+    if with_batch:
+        for name in node.outputs:
+            value = scope.values.get(name)
+            if value is not None and value.shape is not None:
+                scope.values[name] = replace(value, shape=(batch, *value.shape))
+
+
+def _without_first(value: Value | None) -> Value | None:
+    return value if value is None or not value.shape else replace(value, shape=value.shape[1:])
+
+
 def _move_scanned_axes(node: Node, scope: Scope, states: int, count: int) -> None:
     """Put the axis of the steps where `scan_output_axes` wants it."""
     axes = node.attributes.get("scan_output_axes", ())
@@ -129,36 +111,59 @@ def _move_scanned_axes(node: Node, scope: Scope, states: int, count: int) -> Non
             scope.values[outer] = replace(value, shape=shape)
 
 
-def _carry(walk: Walk, name: str, start: Value, inner: Scope) -> None:
+def _sequence_map(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+    """Run the body once for every tensor of the sequences."""
+    first = inputs[0].elements if inputs and inputs[0] is not None else None
+    if first is None:
+        walk.add(node, inputs, scope, {})
+        return
+    body = subgraph(node, "body")
+    made: list[list[Value]] = [[] for _ in node.outputs]
+    for position in range(len(first)):
+        inner = walk.open(node, scope)
+        for tensor, value in zip(body.inputs, inputs, strict=False):
+            if value is not None:
+                held = value.elements
+                inner.values[tensor.name] = held[position] if held is not None else value
+        walk.run(body, inner)
+        for results, tensor in zip(made, body.outputs, strict=False):
+            results.append(inner.values[tensor.name])
+    for name, results in zip(node.outputs, made, strict=True):
+        if name:
+            scope.values[name] = Value(scope.prefix + name, "sequence", (), elements=tuple(results))
+
+
+def carry(walk: Walk, name: str, start: Value, inner: Scope) -> None:
     """Let a state begin as `start`: a value of its own, since later trips give it another.
 
     It has the first trip's shape, but not its value.
     """
-    inner.values[name] = Value(inner.prefix + name, start.dtype, start.shape)
-    walk.carried.append((start.name, inner.prefix + name))
+    inner.values[name] = replace(start, name=inner.prefix + name, origin="activation", data=None)
+    walk.found.carried.append((start.name, inner.prefix + name))
 
 
-def _close(walk: Walk, states: Sequence[str], names: Sequence[str], inner: Scope) -> None:
+def close(walk: Walk, states: Sequence[str], names: Sequence[str], inner: Scope) -> None:
     """Note which result of the body is the state of the next trip."""
     for state, name in zip(states, names, strict=False):
         if state in inner.values and name in inner.values:
-            walk.carried.append((inner.values[name].name, inner.prefix + state))
+            walk.found.carried.append((inner.values[name].name, inner.prefix + state))
 
 
-def _run_body(walk: Walk, body: Graph, inner: Scope, count: int) -> None:
+def run_repeated(walk: Walk, body: Graph, inner: Scope, count: int) -> None:
+    """Run a body once and count it `count` times."""
     before = walk.repeats
     walk.repeats = before * count
     walk.run(body, inner)
     walk.repeats = before
 
 
-def _body_outputs(
+def body_outputs(
     node: Node, names: Sequence[str], scopes: tuple[Scope, Scope], states: int, count: int
 ) -> None:
     """Carried values keep their shape, scanned ones gain an axis of `count`."""
     inner, scope = scopes
     for index, (outer, name) in enumerate(zip(node.outputs, names, strict=False)):
-        value = inner.values.get(name)
+        value: Any = inner.values.get(name)
         if not outer or value is None:
             continue
         if index >= states and value.shape is not None:
@@ -167,8 +172,16 @@ def _body_outputs(
         scope.values[outer] = replace(value, data=None)
 
 
-CONTROL: Mapping[str, Callable[[Walk, Node, tuple[Value | None, ...], Scope], None]] = {
+def _loop(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+    """Run the body as often as the loop does (see `loops`)."""
+    from auditor.shapes.loops import run_loop
+
+    run_loop(walk, node, inputs, scope)
+
+
+CONTROL: Mapping[str, Callable[[Walk, Node, Inputs, Scope], None]] = {
     "If": _if,
     "Loop": _loop,
     "Scan": _scan,
+    "SequenceMap": _sequence_map,
 }

@@ -55,7 +55,10 @@ def schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
 def infer(
     node: Node, inputs: Sequence[Value | None], opsets: Mapping[str, int]
 ) -> tuple[Typed, ...] | None:
-    """Return (dtype, shape) of every output, or None where onnx cannot tell."""
+    """Return (dtype, shape) of every output, or None where onnx cannot tell.
+
+    A dimension that is not known is -1.
+    """
     if not node.domain and node.op_type in _AS_FIRST_INPUT and inputs and inputs[0] is not None:
         return ((inputs[0].dtype, inputs[0].shape),) * len(node.outputs)
     found = schema(node.op_type, node.domain, opsets.get(node.domain, 1))
@@ -101,7 +104,7 @@ def type_proto(dtype: str | None, shape: tuple[int, ...] | None) -> TypeProto:
 def _elem_types() -> dict[str, int]:
     types: dict[str, int] = {}
     for name, number in TensorProto.DataType.items():
-        if name not in ("UNDEFINED", "STRING"):
+        if name != "UNDEFINED":
             types[str(onnx.helper.tensor_dtype_to_np_dtype(number))] = number
     return types
 
@@ -118,4 +121,4 @@ def _typed(proto: Any) -> Typed:
     if not tensor.HasField("shape"):
         return dtype, None
     dims = tuple(d.dim_value if d.HasField("dim_value") else -1 for d in tensor.shape.dim)
-    return dtype, dims if all(d >= 0 for d in dims) else None
+    return dtype, dims

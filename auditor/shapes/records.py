@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -12,9 +13,22 @@ from typing import Any
 from auditor.graph import Node
 
 FLOAT_DTYPES = frozenset(
-    {"float16", "bfloat16", "float32", "float64", "float8_e4m3fn", "float8_e5m2"}
+    {
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "float8_e4m3fn",
+        "float8_e4m3fnuz",
+        "float8_e5m2",
+        "float8_e5m2fnuz",
+        "float4_e2m1fn",
+        "complex64",
+        "complex128",
+    }
 )
-_BITS = {"bool": 8, "bfloat16": 16, "int4": 4, "uint4": 4, "int2": 2, "uint2": 2}
+# A string is counted by the pointer to it: how long the texts are is in no type.
+_BITS = {"bool": 8, "bfloat16": 16, "object": 64}
 
 
 @cache
@@ -24,10 +38,9 @@ def dtype_bits(dtype: str | None) -> int:
         return 32
     if dtype in _BITS:
         return _BITS[dtype]
-    if dtype.startswith("float8"):
-        return 8
-    if dtype.startswith("float4"):
-        return 4
+    for bits in (8, 6, 4):
+        if dtype.startswith(f"float{bits}_"):
+            return bits
     if dtype.startswith("complex"):
         return int(dtype[7:])
     digits = dtype.removeprefix("uint").removeprefix("int").removeprefix("float")
@@ -45,6 +58,9 @@ class Value:
     `shape` is None where it could not be found out.  `origin` says what it is made of:
     "input", "initializer", "constant" (computed from constants alone) or "activation".
     `data` holds the elements of small known values (shapes, axes, scales).
+
+    A sequence has its tensors in `elements`, and the shape of a scalar; an optional value
+    that holds nothing is a sequence of none.
     """
 
     name: str
@@ -52,6 +68,7 @@ class Value:
     shape: tuple[int, ...] | None
     origin: str = "activation"
     data: Any = field(default=None, compare=False, repr=False)
+    elements: tuple[Value, ...] | None = None
 
     @property
     def known(self) -> bool:
@@ -72,16 +89,22 @@ class Value:
     @property
     def size(self) -> int:
         """Number of elements; 0 where the shape is not known (see `known`)."""
+        if self.elements is not None:
+            return sum(e.size for e in self.elements)
         return math.prod(self.shape) if self.shape is not None else 0
 
     @property
     def bytes(self) -> int:
         """Size in bytes at the element type of the file."""
+        if self.elements is not None:
+            return sum(e.bytes for e in self.elements)
         return (self.size * dtype_bits(self.dtype) + 7) // 8
 
     @property
     def is_float(self) -> bool:
         """Whether gradients can flow through it."""
+        if self.elements is not None:
+            return any(e.is_float for e in self.elements)
         return self.dtype in FLOAT_DTYPES
 
     @property
@@ -160,12 +183,37 @@ class Operation:
         return default if value is None else value
 
 
+class Basis(StrEnum):
+    """What the number taken for a size that only the data decides rests on."""
+
+    ASSUMED = "assumed"
+    UPPER_BOUND = "upper bound"
+    TRACED = "traced"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSize:
+    """A size that only the data decides: rows found, trips of a loop.
+
+    `count` is what is counted with, None where nothing is known; `reason` says in words
+    why the data decides, or what bounds it.
+    """
+
+    node: str
+    op_type: str
+    basis: Basis
+    count: int | None
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapedGraph:
     """The graph flattened to the operations that run, every shape known that can be.
 
     `initializers` holds those that operations use, under their own names; `problems`
-    says, one line each, where a shape or a count had to be left unknown or assumed.
+    says, one line each, where something had to be left out or chosen; `data_sizes` lists
+    the sizes that only the data decides.
     `carried` pairs what a loop's state starts from, and the result that it is in the next
     trip, with the name of the state.
     """
@@ -175,4 +223,5 @@ class ShapedGraph:
     outputs: tuple[Value, ...]
     initializers: Mapping[str, Value]
     problems: tuple[str, ...]
+    data_sizes: tuple[DataSize, ...] = ()
     carried: tuple[tuple[str, str], ...] = ()

@@ -22,11 +22,12 @@ from builders import (
     single,
     value,
     values,
+    weight,
 )
 from onnx import GraphProto, ModelProto, TensorProto
 
-from auditor.errors import AuditError
-from auditor.shapes import ShapedGraph, dtype_bits, infer_shapes
+from auditor.errors import AuditError, ShapeError
+from auditor.shapes import Basis, Given, ShapedGraph, dtype_bits, infer_shapes
 
 BOOL = TensorProto.BOOL
 X = np.ones((2, 3), np.float32)
@@ -124,7 +125,8 @@ def test_a_loop_of_known_trips_repeats_its_body() -> None:
 def test_a_loop_of_unknown_trips_is_reported_and_not_counted() -> None:
     found = shaped(looping(None))
     assert [op.op_type for op in found.operations] == ["Loop"]
-    assert "the trip count depends on data" in found.problems[0]
+    (size,) = found.data_sizes
+    assert (size.op_type, size.basis, size.count) == ("Loop", Basis.UNKNOWN, None)
 
 
 def test_a_loop_in_a_loop_multiplies() -> None:
@@ -175,13 +177,13 @@ def test_a_while_loop_is_reported_and_not_counted() -> None:
     """Exporters write the largest integer as the trip count and let the condition end it."""
     found = shaped(looping(constant("m", 2**63 - 1)))
     assert [op.op_type for op in found.operations] == ["Loop"]
-    assert "depends on data" in found.problems[0]
+    assert [s.basis for s in found.data_sizes] == [Basis.UNKNOWN]
 
 
 def test_a_trip_count_without_an_element_is_reported() -> None:
     found = shaped(looping(constant("m", [])))
     assert [op.op_type for op in found.operations] == ["Loop"]
-    assert "depends on data" in found.problems[0]
+    assert [s.basis for s in found.data_sizes] == [Basis.UNKNOWN]
 
 
 # --- Scan -------------------------------------------------------------------------------
@@ -249,9 +251,12 @@ def test_shape_arithmetic_ends_in_the_shape_that_runs(batch: int) -> None:
     assert output_shapes(shaped(proto)) == [ran[0].shape]
 
 
-def test_what_depends_on_data_is_unknown_and_not_invented() -> None:
-    proto = model([node("NonZero", ["x"], ["y"])], [value("x", [2, 3])], ["y"])
-    assert output_shapes(shaped(proto)) == [None]
+def test_what_depends_on_data_without_a_bound_is_unknown_and_not_invented() -> None:
+    nodes = [node("Range", ["a", "n", "a"], ["y"], name="counting")]
+    listed = [value("a", [], INT64), value("n", [], INT64)]
+    found = shaped(model(nodes, listed, ["y"]))
+    assert output_shapes(found) == [None]
+    assert [(s.node, s.basis) for s in found.data_sizes] == [("counting", Basis.UNKNOWN)]
 
 
 def test_an_operator_that_nobody_knows_leaves_unknown_shapes_behind() -> None:
@@ -430,3 +435,117 @@ def test_bytes_of_packed_elements_round_up() -> None:
 def test_types_follow_the_operator() -> None:
     proto = model([node("Cast", ["x"], ["y"], to=10)], [value("x", [3], FLOAT)], ["y"])
     assert values(shaped(proto))["y"].dtype == "float16"
+
+
+# --- sizes that the data decides ----------------------------------------------------------
+
+
+def found_sizes(proto: ModelProto, **given: Any) -> tuple[list[Any], list[Any]]:
+    """Basis and count of every size that the data decides, and the outputs' shapes."""
+    found = infer_shapes(*bound(proto), Given(**given))
+    return [(s.basis, s.count) for s in found.data_sizes], output_shapes(found)
+
+
+def counting_non_zero() -> ModelProto:
+    return model([node("NonZero", ["x"], ["y"], name="nz")], [value("x", [2, 3])], ["y"])
+
+
+def test_non_zero_is_bounded_by_every_element() -> None:
+    # 2 axes, at most 2 * 3 elements
+    assert found_sizes(counting_non_zero()) == ([(Basis.UPPER_BOUND, 6)], [(2, 6)])
+
+
+@pytest.mark.parametrize("name", ["nz", "y"])
+def test_an_assumption_names_the_node_or_its_output(name: str) -> None:
+    found = found_sizes(counting_non_zero(), assumed={name: (4,)})
+    assert found == ([(Basis.ASSUMED, 4)], [(2, 4)])
+
+
+def test_an_assumption_about_nothing_names_what_there_is() -> None:
+    with pytest.raises(ShapeError, match=r"--assume other: .*the model has: nz"):
+        found_sizes(counting_non_zero(), assumed={"other": (4,)})
+
+
+def test_what_a_run_showed_goes_before_what_is_assumed() -> None:
+    found = found_sizes(counting_non_zero(), assumed={"nz": (4,)}, traced={"y": (2, 5)})
+    assert found == ([(Basis.TRACED, None)], [(2, 5)])
+
+
+def test_boxes_kept_are_bounded_by_what_is_asked_for() -> None:
+    nodes = [node("NonMaxSuppression", ["b", "s", "most"], ["y"])]
+    listed = [value("b", [2, 50, 4]), value("s", [2, 3, 50])]
+    proto = model(nodes, listed, ["y"], [constant("most", [10])])
+    # 2 images, 3 classes, 10 boxes of each
+    assert found_sizes(proto) == ([(Basis.UPPER_BOUND, 60)], [(60, 3)])
+
+
+def test_an_assumed_number_of_trips_is_counted() -> None:
+    found = infer_shapes(*bound(looping(None)), Given(assumed={"last": (7,)}))
+    assert repeats(found) == {"Add": 7, "Mul": 7}
+    assert [(s.basis, s.count) for s in found.data_sizes] == [(Basis.ASSUMED, 7)]
+
+
+def growing() -> ModelProto:
+    """Each trip appends a row: 1, 2, 3 rows."""
+    body = graph(
+        [node("Concat", ["c", "x"], ["c2"], axis=0), node("Identity", ["k"], ["k2"])],
+        [value("i", [], INT64), value("k", [], BOOL), value("c", None)],
+        [value("k2", [], BOOL), value("c2", None)],
+    )
+    nodes = [node("Loop", ["m", "", "x"], ["y"], body=body)]
+    return model(nodes, [value("x", [1, 3])], [value("y", None)], [constant("m", 3)])
+
+
+def test_a_state_that_grows_is_walked_trip_by_trip() -> None:
+    proto = growing()
+    found = shaped(proto)
+    made = [op.result.shape for op in found.operations if op.op_type == "Concat"]
+    assert made == [(2, 3), (3, 3), (4, 3)]
+    assert output_shapes(found) == [run(proto, x=X[:1])[0].shape]
+
+
+def test_a_loop_that_known_numbers_end_runs_as_often_as_they_say() -> None:
+    """While i < 4: i = i + 1, from 0."""
+    body = graph(
+        [
+            node("Add", ["c", "one"], ["c2"]),
+            node("Less", ["c2", "four"], ["k2"]),
+            node("Relu", ["x"], ["r"]),
+        ],
+        [value("i", [], INT64), value("k", [], BOOL), value("c", [], INT64)],
+        [value("k2", [], BOOL), value("c2", [], INT64), value("r", [2, 3])],
+    )
+    nodes = [node("Loop", ["", "go", "zero"], ["last", "all"], body=body)]
+    tensors = [constant("zero", 0), constant("one", 1), constant("four", 4)]
+    tensors.append(constant("go", True, "bool"))
+    outputs = [value("last", [], INT64), value("all", None)]
+    proto = model(nodes, [value("x", [2, 3])], outputs, tensors)
+    found = shaped(proto)
+    assert sum(op.op_type == "Relu" for op in found.operations) == 4
+    assert output_shapes(found) == [a.shape for a in run(proto, x=X)] == [(), (4, 2, 3)]
+
+
+def test_a_sequence_is_followed_tensor_by_tensor() -> None:
+    nodes = [
+        node("SplitToSequence", ["x"], ["s"], axis=1, keepdims=1),
+        node("SequenceInsert", ["s", "x"], ["longer"]),
+        node("ConcatFromSequence", ["longer"], ["y"], axis=1),
+        node("SequenceLength", ["longer"], ["n"]),
+    ]
+    proto = model(nodes, [value("x", [2, 3])], ["y", value("n", [], INT64)])
+    found = shaped(proto)
+    # three columns of (2, 1), then (2, 3): six columns in four tensors
+    assert output_shapes(found) == [a.shape for a in run(proto, x=X)] == [(2, 6), ()]
+    assert int(values(found)["n"].data) == 4
+
+
+def test_shapes_that_only_a_consumer_tells() -> None:
+    nodes = [
+        node("Magic", ["x"], ["h"], domain="com.example"),
+        node("MatMul", ["h", "w"], ["p"]),
+        node("Add", ["p", "b"], ["q"]),
+        node("Relu", ["q"], ["y"]),
+    ]
+    tensors = [weight("w", 5, 7), weight("b", 7)]
+    proto = model(nodes, [value("x", [2, 3])], [value("y", [2, 4, 7])], tensors)
+    assert values(shaped(proto))["h"].shape == (2, 4, 5)

@@ -1,0 +1,206 @@
+"""Loops: how often the body runs, and whether every trip costs the same.
+
+A loop whose trips are all alike is walked once and counted as often as it runs.  One
+whose states grow, or that ends by a condition on numbers that are known, is walked trip
+by trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditor.graph import Graph, Node
+from auditor.shapes.control import body_outputs, carry, close, run_repeated, subgraph
+from auditor.shapes.records import Value
+from auditor.shapes.scope import Found, Scope
+
+if TYPE_CHECKING:
+    from auditor.shapes.walk import Walk
+
+# A loop's body takes the trip number and the condition, then the states.
+CONDITION, FIRST_STATE = 1, 2
+# Exporters write the largest integer for a loop that only its condition ends.
+UNBOUNDED = 2**31 - 1
+# Walking trip by trip stops here: no export has been seen that needs more.
+MAX_UNROLLED_OPERATIONS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Loop:
+    """A loop about to run: `most` is its trip count as far as it is a number."""
+
+    node: Node
+    body: Graph
+    most: int | None
+    states: tuple[Value | None, ...]
+
+    @property
+    def name(self) -> str:
+        return self.node.name or self.node.outputs[0]
+
+
+def run_loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) -> None:
+    """Append what a loop runs, as often as it does, where that can be known."""
+    most = _number(inputs[0].data) if inputs and inputs[0] is not None else None
+    if most is not None and most >= UNBOUNDED:
+        most = None
+    condition = inputs[1].data if len(inputs) > 1 and inputs[1] is not None else None
+    if condition is not None and not np.asarray(condition).all():
+        most = 0  # a loop that never starts
+    loop = _Loop(node, subgraph(node, "body"), most, inputs[FIRST_STATE:])
+    told = walk.told(node)[0]
+    if most == 0:
+        _alike(walk, loop, scope, 0)
+        return
+    goes_on, uniform, known = _probe(walk, loop, scope)
+    counted = goes_on and uniform and most is not None
+    if counted and known:
+        _alike(walk, loop, scope, most or 0)
+    elif told is None and _by_trips(walk, loop, scope, demand_known=uniform and not known):
+        pass
+    elif counted:
+        _alike(walk, loop, scope, most or 0)
+    else:
+        _by_data(walk, loop, scope, inputs, uniform=uniform)
+
+
+def _number(data: Any) -> int | None:
+    return max(0, int(np.ravel(data)[0])) if data is not None and np.size(data) else None
+
+
+def _by_data(
+    walk: Walk, loop: _Loop, scope: Scope, inputs: tuple[Value | None, ...], *, uniform: bool
+) -> None:
+    """Count the trips that somebody tells, or at most can be; else leave the loop standing."""
+    reason = "trips of a loop whose condition, or count, depends on data"
+    taken, _ = walk.decided_by_data(loop.node, loop.most, reason)
+    if taken is None:
+        walk.add(loop.node, inputs, scope, {})
+        return
+    count = taken[0]
+    if not uniform and not _by_trips(walk, replace(loop, most=count), scope, forced=True):
+        uniform = True
+        walk.found.problems.append(
+            f"Loop node {loop.name!r}: its states change their shape; every trip counts as the "
+            "first"
+        )
+    if uniform:
+        _alike(walk, loop, scope, count)
+
+
+def _starts(loop: _Loop) -> tuple[Value | None, ...]:
+    return (Value("i", "int64", ()), Value("c", "bool", ()), *loop.states)
+
+
+def _probe(walk: Walk, loop: _Loop, scope: Scope) -> tuple[bool, bool, bool]:
+    """Run a trip aside.
+
+    Tells whether the loop goes on whatever the data, whether each trip is like this one, and
+    whether every shape in it is known.
+    """
+    inner = walk.open(loop.node, scope)
+    names = [t.name for t in loop.body.inputs]
+    for index, (name, value) in enumerate(zip(names, _starts(loop), strict=False)):
+        if value is not None:
+            # The body runs only where the condition held.
+            data = np.asarray(True) if index == CONDITION else None
+            inner.values[name] = replace(value, data=data)
+    found = walk.trial(loop.body, inner)
+    results = [inner.values.get(t.name) for t in loop.body.outputs]
+    condition = results[0].data if results and results[0] is not None else None
+    goes_on = condition is not None and bool(np.asarray(condition).all())
+    stable = all(
+        state is not None and result is not None and _same_type(state, result)
+        for state, result in zip(loop.states, results[1:], strict=False)
+    )
+    return goes_on, stable, _all_known(found)
+
+
+def _same_type(one: Value, other: Value) -> bool:
+    if (one.elements is None) != (other.elements is None):
+        return False
+    if one.elements is not None and other.elements is not None:
+        return [e.shape for e in one.elements] == [e.shape for e in other.elements]
+    return one.shape == other.shape
+
+
+def _all_known(found: Found) -> bool:
+    return all(v is None or v.known for op in found.operations for v in op.outputs)
+
+
+def _alike(walk: Walk, loop: _Loop, scope: Scope, count: int) -> None:
+    """Count the body `count` times, every trip like the first."""
+    inner = walk.open(loop.node, scope)
+    for index, (tensor, value) in enumerate(zip(loop.body.inputs, _starts(loop), strict=False)):
+        if value is not None:
+            inner.values[tensor.name] = replace(value, data=None)
+            if index >= FIRST_STATE:
+                carry(walk, tensor.name, value, inner)
+    run_repeated(walk, loop.body, inner, count)
+    # The body's first output is the condition, which the node does not give out.
+    names = [t.name for t in loop.body.outputs][1:]
+    close(walk, [t.name for t in loop.body.inputs][FIRST_STATE:], names, inner)
+    body_outputs(loop.node, names, (inner, scope), len(loop.states), count)
+
+
+def _by_trips(
+    walk: Walk, loop: _Loop, scope: Scope, *, forced: bool = False, demand_known: bool = False
+) -> bool:
+    """Walk trip by trip, values carried along; False, and nothing kept, where that fails.
+
+    `forced` goes on for the trips that were told whatever the condition says;
+    `demand_known` gives up where a shape stays unknown even so.
+    """
+    if loop.most is None and all(s is None or s.data is None for s in loop.states):
+        return False  # nothing that could end it
+    base = walk.open(loop.node, scope)
+    whole, states, scanned = Found(), list(loop.states), list[list[Value]]()
+    trip = 0
+    while loop.most is None or trip < loop.most:
+        inner = Scope(dict(scope.values), f"{base.prefix}{trip}/", base.base)
+        starts = (
+            Value(f"{inner.prefix}i", "int64", (), "constant", np.asarray(trip, np.int64)),
+            Value(f"{inner.prefix}c", "bool", (), "constant", np.asarray(True)),
+            *states,
+        )
+        for tensor, value in zip(loop.body.inputs, starts, strict=False):
+            if value is not None:
+                inner.values[tensor.name] = value
+        found = walk.trial(loop.body, inner)
+        whole.add(found)
+        unknown = demand_known and not _all_known(found)
+        if unknown or len(whole.operations) > MAX_UNROLLED_OPERATIONS:
+            return False
+        condition, *results = [inner.values.get(t.name) for t in loop.body.outputs]
+        states = results[: len(loop.states)]
+        scanned.append([v for v in results[len(loop.states) :] if v is not None])
+        trip += 1
+        goes_on = condition.data if condition is not None else None
+        if goes_on is None and not forced:
+            return False
+        if not forced and not np.asarray(goes_on).all():
+            break
+    walk.found.add(whole)
+    _hand_out(loop, scope, states, scanned)
+    return True
+
+
+def _hand_out(
+    loop: _Loop, scope: Scope, states: Sequence[Value | None], scanned: Sequence[Sequence[Value]]
+) -> None:
+    """The last trip's states, and what every trip gave, one after the other."""
+    outputs = loop.node.outputs
+    for name, value in zip(outputs, states, strict=False):
+        if name and value is not None:
+            scope.values[name] = value
+    for position, name in enumerate(outputs[len(states) :]):
+        trips = [values[position] for values in scanned if len(values) > position]
+        if not name or not trips:
+            continue
+        last = trips[-1]
+        shape = (len(trips), *last.shape) if last.shape is not None else None
+        scope.values[name] = replace(last, shape=shape, data=None)
