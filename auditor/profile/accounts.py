@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
+from auditor.checkpointing import checkpointed_memory, segments
 from auditor.costs import Work
-from auditor.memory import activation_memory
 from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
 from auditor.profile.records import Memory, ProfileOptions
 from auditor.shapes import ShapedGraph, Value
@@ -30,16 +31,25 @@ def product_parameters(trained: Mapping[str, Value]) -> int:
     return sum(v.size for v in trained.values() if len(v.shape or ()) > 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Those of the training graph, and those of them that are trained."""
+
+    learned: Mapping[str, Value]
+    trained: Mapping[str, Value]
+
+
 def memory_of(
     costs: Sequence[Costed],
-    trained: Mapping[str, Value],
+    parameters: Parameters,
     graph: ShapedGraph,
     options: ProfileOptions,
 ) -> Memory:
-    """Account for parameters, gradients, optimizer states and activations in bytes."""
+    """Account for parameters, gradients, optimizer states and activations in bytes, per device."""
     mode, optimizer = options.precision, options.optimizer
-    count = parameter_count(trained.values())
-    products = product_parameters(trained)
+    held = parameter_count(parameters.learned.values())
+    trained = parameter_count(parameters.trained.values())
+    products = product_parameters(parameters.learned)
     fp32 = _kept_in_fp32(costs) if mode.keeps_fp32 else frozenset()
 
     def value_bytes(value: Value) -> int:
@@ -53,12 +63,19 @@ def memory_of(
     # under autocast.
     loss_width = 4 if mode.keeps_fp32 else mode.activation_bytes
     loss_bytes = 2 * loss_width * sum(v.size for v in logits)
-    peak = activation_memory(steps, value_bytes, logits, loss_bytes).peak_bytes
-    frozen = optimizer.name == "none"
+    cut = segments(steps, options.checkpointing)
+    peak = checkpointed_memory(steps, cut, value_bytes, logits, loss_bytes).peak_bytes
+    frozen, sharding = optimizer.name == "none", options.sharding
+
+    def share(count: int, is_split: bool) -> int:
+        return -(-count // options.devices) if is_split else count
+
+    parameters_bytes = held * mode.parameter_bytes + products * mode.copy_bytes
+    states_bytes = 0 if frozen else trained * optimizer.states * mode.state_bytes
     return Memory(
-        parameters_bytes=count * mode.parameter_bytes + products * mode.copy_bytes,
-        gradients_bytes=count * mode.gradient_bytes,
-        optimizer_bytes=0 if frozen else count * optimizer.states * mode.state_bytes,
+        parameters_bytes=share(parameters_bytes, sharding.splits_parameters),
+        gradients_bytes=share(trained * mode.gradient_bytes, sharding.splits_gradients),
+        optimizer_bytes=share(states_bytes, sharding.splits_optimizer),
         activations_bytes=peak * options.batch_size // options.graph_batch_size,
     )
 

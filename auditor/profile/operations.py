@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from auditor.checkpointing import Segments
 from auditor.costs import NOTHING, Family, UnknownCost, Work
 from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
 from auditor.profile.records import CostedOperation, FamilyProfile, OpTypeProfile, UnknownOperators
@@ -23,21 +24,29 @@ def _element_bytes(operation: Operation) -> float:
     return 4.0
 
 
-def costed_operations(costs: Iterable[Costed], scale: tuple[int, int]) -> Iterable[CostedOperation]:
-    """Turn the operations that run in every step into their work at the batch asked for."""
-    for operation, cost, _ in known(costs):
+def costed_operations(
+    costs: Iterable[Costed], scale: tuple[int, int], cut: Segments
+) -> Iterable[CostedOperation]:
+    """Turn the operations that run in every step into their work at the batch asked for.
+
+    What is checkpointed runs forward once more in the backward pass.
+    """
+    for index, (operation, cost, _) in enumerate(known(costs)):
         if cost.family is Family.CONSTANT:
             continue
         forward = cost.training_forward or cost.forward
+        again = cut.is_recomputed(index)
+        backward = cost.backward + forward if again else cost.backward
         yield CostedOperation(
             name=operation.node.name or (operation.node.outputs or ("",))[0],
             op_type=operation.node.key,
             family=cost.family,
             repeats=operation.repeats,
             forward=forward.repeated(operation.repeats).at_batch(*scale),
-            backward=cost.backward.repeated(operation.repeats).at_batch(*scale),
+            backward=backward.repeated(operation.repeats).at_batch(*scale),
             forward_kernels=cost.forward_kernels * operation.repeats,
-            backward_kernels=cost.backward_kernels * operation.repeats,
+            backward_kernels=(cost.backward_kernels + again * cost.forward_kernels)
+            * operation.repeats,
             element_bytes=_element_bytes(operation),
             fp32_in_autocast=keeps_fp32_in_autocast(operation, cost),
         )

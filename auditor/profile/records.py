@@ -9,7 +9,8 @@ from auditor.costs import Family, Work
 from auditor.optimizers import Optimizer
 from auditor.precision import Precision
 from auditor.shapes import Value
-from auditor.training import BatchNorm
+from auditor.sharding import Sharding
+from auditor.training import Attention, BatchNorm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,9 @@ class Profile:
 
     `forward` is that of the file as it is; `training_forward` and `backward` those of the
     training graph (normalization restored, loss added).  `parameter_count` counts the
-    file's parameters, `training_parameter_count` those of the training graph.
+    file's parameters, `training_parameter_count` those of the training graph, of which
+    `trained_parameter_count` are trained.  `attention_count` attentions were given another
+    form than the file's.
     """
 
     batch_size: int
@@ -104,6 +107,8 @@ class Profile:
     known_node_count: int
     parameter_count: int
     training_parameter_count: int
+    trained_parameter_count: int
+    attention_count: int
     product_parameter_count: int
     restored_count: int
     undecided_count: int
@@ -119,10 +124,20 @@ class Profile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileOptions:
-    """How to look at a graph: the batch, the numeric mode, and what the step consists of."""
+    """How to look at a graph: the batch, the numeric mode, and what the step consists of.
+
+    `freeze` and `trainable` are patterns of parameters' names; `checkpointing` is the
+    number of segments, 1 for none; `devices` share what `sharding` splits.
+    """
 
     batch_size: int
     graph_batch_size: int
     precision: Precision
     optimizer: Optimizer
     batch_norm: BatchNorm = BatchNorm.AUTO
+    freeze: tuple[str, ...] = ()
+    trainable: tuple[str, ...] = ()
+    attention: Attention = Attention.AS_EXPORTED
+    checkpointing: int = 1
+    sharding: Sharding = Sharding.NONE
+    devices: int = 1

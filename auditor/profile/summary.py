@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from auditor.profile.accounts import memory_of, product_parameters, update_work
+from auditor.checkpointing import segments
+from auditor.profile.accounts import Parameters, memory_of, product_parameters, update_work
 from auditor.profile.costing import costs_of, file_costs, known, total
 from auditor.profile.operations import (
     by_family,
@@ -15,12 +16,14 @@ from auditor.profile.operations import (
 from auditor.profile.records import Profile, ProfileOptions
 from auditor.shapes import ShapedGraph
 from auditor.training import (
+    attention_as,
     gradients,
     parameter_count,
     parameters,
     possible_tie,
     recompose,
     restore_batch_normalization,
+    selected,
     unfuse,
 )
 
@@ -30,15 +33,18 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     stored = parameters(graph)
     restored = restore_batch_normalization(unfuse(graph), options.batch_norm)
     # A parameter that folding made is gone, those that it swallowed are back.
-    trained = {n: v for n, v in stored.items() if n not in restored.dropped}
-    trained |= restored.added
-    training_graph, recomposed = recompose(restored.graph)
+    learned = {n: v for n, v in stored.items() if n not in restored.dropped}
+    learned |= restored.added
+    trained = selected(learned, restored.graph, options.freeze, options.trainable)
+    whole, attention_count = attention_as(restored.graph, options.attention)
+    training_graph, recomposed = recompose(whole)
     grads = gradients(training_graph, trained)
     training = costs_of(training_graph.operations, grads)
     own = file_costs(graph.operations, training)
     scale = (options.batch_size, options.graph_batch_size)
+    cut = segments(list(known(training)), options.checkpointing)
     operations = (
-        *costed_operations(training, scale),
+        *costed_operations(training, scale, cut),
         *gradient_sums(training, scale),
         loss(training_graph.outputs, scale),
     )
@@ -57,11 +63,13 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         node_count=len(graph.operations),
         known_node_count=len(graph.operations) - sum(u.count for u in unknown),
         parameter_count=parameter_count(stored.values()),
-        training_parameter_count=parameter_count(trained.values()),
-        product_parameter_count=product_parameters(trained),
+        training_parameter_count=parameter_count(learned.values()),
+        trained_parameter_count=parameter_count(trained.values()),
+        attention_count=attention_count,
+        product_parameter_count=product_parameters(learned),
         restored_count=restored.count,
         undecided_count=restored.undecided,
         recomposed=recomposed,
         possible_tie=possible_tie(graph, stored),
-        memory=memory_of(training, trained, training_graph, options),
+        memory=memory_of(training, Parameters(learned, trained), training_graph, options),
     )

@@ -1,0 +1,114 @@
+"""Activation checkpointing: segments keep their input alone and run forward once more.
+
+As ``torch.utils.checkpoint.checkpoint_sequential`` does it: the network is cut into
+segments, all but the last of which are checkpointed (Chen et al., "Training Deep Nets with
+Sublinear Memory Cost", arXiv 1604.06174).  A cut is possible where one value that needs a
+gradient crosses; of those places the ones are taken that divide the forward work evenly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from auditor.errors import PlanError
+from auditor.memory import ActivationMemory, CostedStep, ValueBytes, activation_memory
+from auditor.shapes import Value
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Where the steps are cut: `cuts` are the first steps of all segments but the first."""
+
+    cuts: tuple[int, ...]
+
+    def is_recomputed(self, step: int) -> bool:
+        """Whether a step runs forward again in the backward pass: all but the last segment's."""
+        return bool(self.cuts) and step < self.cuts[-1]
+
+
+def segments(steps: Sequence[CostedStep], count: int) -> Segments:
+    """Cut the steps into `count` segments of about the same forward work.
+
+    Raises:
+        PlanError: the graph has not that many places where one value crosses.
+    """
+    if count <= 1:
+        return Segments(())
+    places = _places(steps)
+    if len(places) < count - 1:
+        raise PlanError(
+            f"--checkpointing {count}: the graph can be cut into {len(places) + 1} segments at "
+            "most, where one value with a gradient crosses; give that many or fewer"
+        )
+    done, before = [0], 0
+    for _, cost, _ in steps:
+        before += cost.forward.flops
+        done.append(before)
+    cuts: list[int] = []
+    for index in range(1, count):
+        wanted = before * index / count
+        # Enough places must stay for the cuts to come.
+        first = places.index(cuts[-1]) + 1 if cuts else 0
+        left = places[first : len(places) - (count - 1 - index)]
+        cuts.append(min(left, key=lambda place: abs(done[place] - wanted)))
+    return Segments(tuple(cuts))
+
+
+def _places(steps: Sequence[CostedStep]) -> list[int]:
+    """Steps before which exactly one value that needs a gradient is alive."""
+    last: dict[str, int] = {}
+    for index, (operation, _, grads) in enumerate(steps):
+        for position in grads:
+            value = operation.inputs[position]
+            if value is not None and not value.is_constant:
+                last[value.name] = index
+    ends: dict[int, int] = {}
+    alive, places = 0, []
+    for index, (operation, cost, _) in enumerate(steps):
+        if alive == 1 and index and not cost.is_view:
+            places.append(index)
+        for value in operation.outputs:
+            if value is not None and last.get(value.name, -1) > index:
+                alive += 1
+                ends[last[value.name]] = ends.get(last[value.name], 0) + 1
+        alive -= ends.pop(index, 0)
+    return places
+
+
+def checkpointed_memory(
+    steps: Sequence[CostedStep],
+    cut: Segments,
+    value_bytes: ValueBytes,
+    outputs: Sequence[Value],
+    loss_bytes: int,
+) -> ActivationMemory:
+    """Peak of a step whose segments are recomputed one at a time.
+
+    While one is, the inputs of those before it are held; what lies behind it is gone.
+    """
+    edges = [0, *cut.cuts, len(steps)]
+    held = peak = 0
+    for start, stop in pairwise(edges):
+        part = steps[start:stop]
+        is_last = stop == len(steps)
+        result = part[-1][0].outputs[:1] if not is_last else outputs
+        alone = activation_memory(
+            part, value_bytes, [v for v in result if v is not None], loss_bytes * is_last
+        )
+        peak = max(peak, held + alone.peak_bytes)
+        held += _input_bytes(part, value_bytes)
+    return ActivationMemory(peak_bytes=peak, saved_bytes=held)
+
+
+def _input_bytes(part: Sequence[CostedStep], value_bytes: ValueBytes) -> int:
+    """What a segment reads that it does not make itself: its input, masks."""
+    made = {v.name for operation, _, _ in part for v in operation.outputs if v is not None}
+    read = {
+        v.name: v
+        for operation, _, _ in part
+        for v in operation.inputs
+        if v is not None and not v.is_constant and v.name not in made
+    }
+    return sum(value_bytes(v) for v in read.values())
