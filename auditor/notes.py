@@ -8,7 +8,7 @@ from auditor.energy import Estimate
 from auditor.graph import Model
 from auditor.hardware import Resolution
 from auditor.profile import Profile
-from auditor.shapes import BoundInputs
+from auditor.shapes import Basis, BoundInputs, DataSize
 from auditor.step import Step
 from auditor.units import significant
 from auditor.workload import DEFAULT_BATCH_SIZE, DEFAULT_OPTIMIZER, Plan, Workload
@@ -21,6 +21,7 @@ class Facts:
     model: Model
     bound: BoundInputs
     problems: tuple[str, ...]
+    data_sizes: tuple[DataSize, ...]
     profile: Profile
     hardware: Resolution
     plan: Plan
@@ -55,9 +56,40 @@ def _of_graph(facts: Facts) -> list[str]:
         )
     lines.append(
         "the training computes a softmax cross-entropy over every floating-point output; "
-        "dropout that the exporter removed is not restored; attention is as in the file"
+        "dropout that the exporter removed is not restored"
     )
-    lines.append("all parameters are trained; gradients stop at the inputs")
+    lines += _of_training(facts)
+    return lines
+
+
+_ATTENTION = {
+    "exported": "attention is as in the file (--attention flash or math to say otherwise)",
+    "flash": "attention runs in one kernel that stores no scores and computes them again",
+    "math": "attention runs as two products and a softmax, whose result is saved",
+}
+
+
+def _of_training(facts: Facts) -> list[str]:
+    found, work = facts.profile, facts.workload
+    changed = f" ({found.attention_count} changed)" if work.attention != "exported" else ""
+    lines = [_ATTENTION[work.attention] + changed]
+    if work.freeze or work.trainable:
+        lines.append(
+            f"{found.trained_parameter_count:,} of {found.training_parameter_count:,} parameters "
+            "are trained; gradients stop where none lies upstream"
+        )
+    else:
+        lines.append("all parameters are trained; gradients stop at the inputs")
+    if work.checkpointing > 1:
+        lines.append(
+            f"activation checkpointing in {work.checkpointing} segments, all but the last run "
+            "forward twice"
+        )
+    if work.sharding != "none":
+        lines.append(
+            f"{work.sharding} over {work.devices} devices; while a layer runs, its gathered "
+            "parameters are not counted"
+        )
     return lines
 
 
@@ -94,9 +126,20 @@ def _of_hardware(facts: Facts) -> list[str]:
     return lines
 
 
+def _size_line(size: DataSize) -> str:
+    """Say what is taken for a size that the data decides, and how to say better."""
+    where = f"{size.op_type} {size.node!r}: {size.reason}"
+    if size.basis is Basis.UNKNOWN:
+        return f"{where}: unknown, and not counted (--assume {size.node}=N)"
+    taken = f"{size.count} taken" if size.count is not None else "its whole shape taken"
+    remedy = f" (--assume {size.node}=N)" if size.basis is Basis.UPPER_BOUND else ""
+    return f"{where}: {taken}, {size.basis}{remedy}"
+
+
 def warnings(facts: Facts, fits: bool | None) -> tuple[str, ...]:
     """List what may make the estimate wrong, one line each."""
     found, lines = facts.profile, list(facts.problems)
+    lines += map(_size_line, facts.data_sizes)
     if found.unknown:
         nodes = sum(u.count for u in found.unknown)
         lines.append(

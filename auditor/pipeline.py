@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor import __version__
-from auditor.costs import has_formula
+from auditor.costs import Cost, cost_of, has_formula
 from auditor.energy import Estimate, Scope, estimate
 from auditor.errors import OperatorError, PlanError
 from auditor.graph import Model, load_model
@@ -18,9 +19,19 @@ from auditor.precision import precision
 from auditor.profile import Profile, ProfileOptions, profile
 from auditor.regions import Region, resolve_region
 from auditor.scores import Sam, sam
-from auditor.shapes import Bindings, BoundInputs, ShapedGraph, bind_inputs, infer_shapes
+from auditor.shapes import (
+    Bindings,
+    BoundInputs,
+    DataSize,
+    Given,
+    Operation,
+    ShapedGraph,
+    bind_inputs,
+    infer_shapes,
+)
+from auditor.sharding import Sharding
 from auditor.step import RESERVED_BYTES, Step, default_precision, training_step
-from auditor.training import BatchNorm
+from auditor.training import Attention, BatchNorm
 from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
 
 
@@ -49,6 +60,7 @@ class Audit:
     tool_version: str
     model: Model
     bound: BoundInputs
+    data_sizes: tuple[DataSize, ...]
     profile: Profile
     fit: Fit
     hardware: Resolution
@@ -94,6 +106,7 @@ def audit(request: Request) -> Audit:
         model=model,
         bound=bound,
         problems=shaped.problems,
+        data_sizes=shaped.data_sizes,
         profile=found,
         hardware=setting.hardware,
         plan=plan,
@@ -106,6 +119,7 @@ def audit(request: Request) -> Audit:
         tool_version=__version__,
         model=model,
         bound=bound,
+        data_sizes=shaped.data_sizes,
         profile=found,
         fit=fit,
         hardware=setting.hardware,
@@ -147,8 +161,17 @@ def _shapes(model: Model, plan: Plan) -> tuple[BoundInputs, ShapedGraph]:
         batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
     )
     bound = bind_inputs(model.graph, bindings)
-    shaped = infer_shapes(model, bound)
+    given = Given(assumed=plan.assume, price=_price)
+    shaped = infer_shapes(model, bound, given)
     return bound, _expanded(shaped, model)
+
+
+def _price(operations: Sequence[Operation]) -> tuple[int, ...]:
+    """Rank branches: by FLOPs, then by bytes moved, then by operators."""
+    costs = [(op, cost_of(op, frozenset())) for op in operations]
+    works = [c.forward.repeated(op.repeats) for op, c in costs if isinstance(c, Cost)]
+    moved = sum(w.read_bytes + w.written_bytes for w in works)
+    return sum(w.flops for w in works), moved, len(operations)
 
 
 def _with_bound_batch(plan: Plan, bound: BoundInputs) -> Plan:
@@ -194,6 +217,12 @@ def _profile(shaped: ShapedGraph, bound: BoundInputs, work: Workload, plan: Plan
         precision=precision(work.precision),
         optimizer=optimizer(work.optimizer),
         batch_norm=BatchNorm(plan.batchnorm or BatchNorm.AUTO),
+        freeze=work.freeze,
+        trainable=work.trainable,
+        attention=Attention(work.attention),
+        checkpointing=work.checkpointing,
+        sharding=Sharding(work.sharding),
+        devices=work.devices,
     )
     return profile(shaped, options)
 

@@ -44,8 +44,8 @@ def _dims(values: tuple[str, ...]) -> dict[str, int]:
     return {name: int(size) for name, size in sizes.items()}
 
 
-def _shapes(values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    return {n: parse_shape(s, f"--shape {n}") for n, s in _pairs(values, "--shape").items()}
+def _shapes(values: tuple[str, ...], option: str) -> dict[str, tuple[int, ...]]:
+    return {n: parse_shape(s, f"{option} {n}") for n, s in _pairs(values, option).items()}
 
 
 @click.command("model", context_settings={"max_content_width": 100})
@@ -66,6 +66,12 @@ def _shapes(values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
 @click.option("--trials", type=int, help="Runs of a hyperparameter search.  [default: 1]")
 @click.option("--dim", "dims", multiple=True, metavar="NAME=N", help="Bind a dynamic dimension.")
 @click.option("--shape", "shapes", multiple=True, metavar="INPUT=AxB", help="Bind an input.")
+@click.option("--assume", multiple=True, metavar="NODE=N", help="A size that the data decides.")
+@click.option("--freeze", multiple=True, metavar="GLOB", help="Parameters that are not trained.")
+@click.option("--trainable", multiple=True, metavar="GLOB", help="Train these alone, as LoRA does.")
+@click.option("--attention", metavar="exported|flash|math", help="Saved scores, or recomputed.")
+@click.option("--checkpointing", type=int, metavar="N", help="Activations kept of N segments.")
+@click.option("--sharding", metavar="none|zero1|zero2|zero3", help="State spread over devices.")
 @click.option("--batchnorm", metavar="auto|restore|keep", help="Folded batch normalization.")
 @click.option("--scope", metavar="gpu|node|facility", help="Energy headline.  [default: node]")
 @click.option("--region", metavar="NAME", help="ISO country or cloud region, for carbon.")
@@ -84,6 +90,9 @@ def model_command(
     output: Path | None,
     dims: tuple[str, ...],
     shapes: tuple[str, ...],
+    assume: tuple[str, ...],
+    freeze: tuple[str, ...],
+    trainable: tuple[str, ...],
     **options: Any,
 ) -> None:
     r"""Estimate the electricity of training the network in the ONNX file MODEL.
@@ -98,7 +107,12 @@ def model_command(
     from auditor.pipeline import Request, audit
 
     said = Plan(
-        **options, dims=MappingProxyType(_dims(dims)), shapes=MappingProxyType(_shapes(shapes))
+        **options,
+        freeze=freeze or None,
+        trainable=trainable or None,
+        dims=MappingProxyType(_dims(dims)),
+        shapes=MappingProxyType(_shapes(shapes, "--shape")),
+        assume=MappingProxyType(_shapes(assume, "--assume")),
     )
     if plan_file is not None:
         said = said.over(read_plan_file(plan_file))

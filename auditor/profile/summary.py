@@ -49,13 +49,16 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         loss(training_graph.outputs, scale),
     )
     unknown = unknown_operators(own)
+    count = parameter_count(trained.values())
+    # Each device updates what it holds the states of.
+    trained_share = -(-count // options.devices) if options.sharding.splits_optimizer else count
     return Profile(
         batch_size=options.batch_size,
         graph_batch_size=options.graph_batch_size,
         forward=total(c.forward.repeated(o.repeats) for o, c, _ in known(own)).at_batch(*scale),
         training_forward=total(o.forward for o in operations),
         backward=total(o.backward for o in operations),
-        optimizer_update=update_work(parameter_count(trained.values()), options),
+        optimizer_update=update_work(trained_share, options),
         by_op_type=by_op_type(own, operations, scale),
         by_family=by_family(own, operations, scale),
         operations=operations,
@@ -64,7 +67,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         known_node_count=len(graph.operations) - sum(u.count for u in unknown),
         parameter_count=parameter_count(stored.values()),
         training_parameter_count=parameter_count(learned.values()),
-        trained_parameter_count=parameter_count(trained.values()),
+        trained_parameter_count=count,
         attention_count=attention_count,
         product_parameter_count=product_parameters(learned),
         restored_count=restored.count,

@@ -55,6 +55,7 @@ def _model(audit: Audit) -> dict[str, Any]:
         "producer": model.producer or None,
         "parameter_count": audit.profile.parameter_count,
         "training_parameter_count": audit.profile.training_parameter_count,
+        "trained_parameter_count": audit.profile.trained_parameter_count,
         "inputs": [
             {
                 "name": t.name,
@@ -106,6 +107,16 @@ def _profile(audit: Audit) -> dict[str, Any]:
             for u in found.unknown
         ],
         "coverage": found.coverage,
+        "data_dependent_sizes": [
+            {
+                "node": s.node,
+                "op_type": s.op_type,
+                "basis": s.basis.value,
+                "count": s.count,
+                "reason": s.reason,
+            }
+            for s in audit.data_sizes
+        ],
         "restored_normalization_count": found.restored_count,
         "memory": _memory(audit),
     }

@@ -10,6 +10,7 @@ from auditor.errors import HardwareError
 from auditor.hardware import Accelerator
 from auditor.precision import Precision, precision
 from auditor.profile import Profile
+from auditor.sharding import Sharding
 from auditor.step import constants
 from auditor.step.rates import rates
 from auditor.step.roofline import (
@@ -87,7 +88,8 @@ def exposed_communication_s(
     """Time of the gradients' all-reduce that the backward pass does not hide.
 
     A ring moves 2 (n-1)/n of the gradients over every device's link (Patarasuk and Yuan,
-    "Bandwidth optimal all-reduce algorithms", JPDC 69(2), 2009).
+    "Bandwidth optimal all-reduce algorithms", JPDC 69(2), 2009).  Sharded parameters are
+    gathered in both passes: half as much again (Rajbhandari et al., arXiv 1910.02054, 7.2).
 
     Raises:
         HardwareError: several devices, and no link speed known.
@@ -101,8 +103,9 @@ def exposed_communication_s(
             f"{accelerator.id}: the speed of its link is not in the catalogue; "
             "give --link-bytes-per-s (PCIe 4.0 x16: 3.2e10)"
         )
-    moved = 2 * (devices - 1) / devices
-    gradient_bytes = profile.training_parameter_count * mode.gradient_bytes
+    volumes = 3 if Sharding(workload.sharding).splits_parameters else 2
+    moved = volumes * (devices - 1) / devices
+    gradient_bytes = profile.trained_parameter_count * mode.gradient_bytes
     rate = link * constants.LINK_SHARE
     last_s = moved * min(gradient_bytes, constants.LAST_BUCKET_BYTES) / rate
     return max(last_s, moved * gradient_bytes / rate - backward_s)

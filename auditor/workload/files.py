@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
@@ -13,8 +13,11 @@ from auditor.workload.plan import Plan
 
 MAX_FILE_BYTES = 1_000_000
 MAX_DIGITS = 18  # of one dimension; Python itself refuses to read some thousands
-_INTEGERS = frozenset({"batch_size", "gradient_accumulation", "devices", "trials"})
-_TEXTS = frozenset({"precision", "optimizer", "hardware", "region", "scope", "batchnorm"})
+_INTEGERS = frozenset({"batch_size", "gradient_accumulation", "devices", "trials", "checkpointing"})
+_TEXTS = frozenset(
+    {"precision", "optimizer", "hardware", "region", "scope", "batchnorm", "attention", "sharding"}
+)
+_PATTERNS = frozenset({"freeze", "trainable"})
 
 
 def read_plan_file(path: Path) -> Plan:
@@ -74,12 +77,13 @@ def plan_from_table(table: Mapping[str, Any], where: str) -> Plan:
 
 
 def _value(key: str, value: Any, where: str) -> Any:
-    if key == "dims":
+    read = _TABLES.get(key)
+    if read is not None:
         return MappingProxyType(
-            {str(k): _integer(v, f"{where}: dims.{k}") for k, v in _table(value, where, key)}
+            {str(k): read(v, f"{where}: {key}.{k}") for k, v in _table(value, where, key)}
         )
-    if key == "shapes":
-        return MappingProxyType({str(k): _shape(v, where) for k, v in _table(value, where, key)})
+    if key in _PATTERNS:
+        return _patterns(value, f"{where}: {key}")
     if key in _TEXTS:
         if not isinstance(value, str):
             raise PlanError(f"{where}: {key} = {value!r} must be a string")
@@ -89,6 +93,19 @@ def _value(key: str, value: Any, where: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise PlanError(f"{where}: {key} = {value!r} must be a number")
     return value
+
+
+def _patterns(value: Any, where: str) -> tuple[str, ...]:
+    patterns = [value] if isinstance(value, str) else value
+    if not isinstance(patterns, list) or not all(isinstance(p, str) for p in patterns):
+        raise PlanError(f"{where} = {value!r} must be a list of names, as ['encoder.*']")
+    return tuple(patterns)
+
+
+def _sizes(value: Any, where: str) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    return _shape(value, where)
 
 
 def _table(value: Any, where: str, key: str) -> Iterable[tuple[str, Any]]:
@@ -107,8 +124,8 @@ def _shape(value: Any, where: str) -> tuple[int, ...]:
     if isinstance(value, str):
         return parse_shape(value, where)
     if not isinstance(value, list):
-        raise PlanError(f"{where}: shapes are lists or strings, as input_ids = '4x128'")
-    return tuple(_integer(v, f"{where}: shapes") for v in value)
+        raise PlanError(f"{where}: shapes are lists or strings, as '4x128'")
+    return tuple(_integer(v, where) for v in value)
 
 
 def parse_shape(text: str, where: str) -> tuple[int, ...]:
@@ -121,3 +138,10 @@ def parse_shape(text: str, where: str) -> tuple[int, ...]:
     if not all(p.strip().isdecimal() and len(p) <= MAX_DIGITS for p in parts):
         raise PlanError(f"{where}: shape {text!r} must be numbers with x between, as 4x128")
     return tuple(int(p) for p in parts)
+
+
+_TABLES: Mapping[str, Callable[[Any, str], Any]] = {
+    "dims": _integer,
+    "shapes": _shape,
+    "assume": _sizes,
+}

@@ -22,7 +22,9 @@ class Plan:
 
     `samples` or `tokens` are per epoch.  `batch_size` is samples per device and forward
     pass; `gradient_accumulation` passes make one optimizer step.  `trials` counts all runs
-    of a hyperparameter search.  `dims` and `shapes` bind dynamic dimensions.
+    of a hyperparameter search.  `checkpointing` is a number of segments, `freeze` and
+    `trainable` are patterns of parameters' names.  `dims` and `shapes` bind dynamic
+    dimensions, `assume` sizes that only the data decides, by the node that makes them.
     """
 
     samples: float | None = None
@@ -42,13 +44,19 @@ class Plan:
     scope: str | None = None
     accuracy: float | None = None
     batchnorm: str | None = None
+    attention: str | None = None
+    checkpointing: int | None = None
+    sharding: str | None = None
+    freeze: tuple[str, ...] | None = None
+    trainable: tuple[str, ...] | None = None
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    assume: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def over(self, other: Plan) -> Plan:
         """Return this plan with `other`'s values where this one says nothing."""
         own = {f.name: getattr(self, f.name) for f in fields(self)}
-        said = {k: v for k, v in own.items() if v is not None and k not in ("dims", "shapes")}
+        said = {k: v for k, v in own.items() if v is not None and k not in _TABLES}
         # The two ways to count exclude each other: saying one takes back the other.
         if "samples" in said or "tokens" in said:
             other = replace(other, samples=None, tokens=None)
@@ -57,6 +65,7 @@ class Plan:
             **said,
             dims=MappingProxyType({**other.dims, **self.dims}),
             shapes=MappingProxyType({**other.shapes, **self.shapes}),
+            assume=MappingProxyType({**other.assume, **self.assume}),
         )
 
 
@@ -65,11 +74,14 @@ MAX_COUNT = 10**9 - 1
 MIN_AMOUNT, MAX_AMOUNT = 1e-9, 1e18
 MAX_PUE = 100.0
 
-_COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials")
+_TABLES = ("dims", "shapes", "assume")
+_COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials", "checkpointing")
 _AMOUNTS = ("samples", "tokens", "epochs", "input_pipeline_samples_per_s", "link_bytes_per_s")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "scope": ("gpu", "node", "facility"),
     "batchnorm": ("auto", "restore", "keep"),
+    "attention": ("exported", "flash", "math"),
+    "sharding": ("none", "zero1", "zero2", "zero3"),
 }
 
 
@@ -107,6 +119,11 @@ def validated(plan: Plan) -> Plan:
         precision(plan.precision)
     if plan.optimizer is not None:
         optimizer(plan.optimizer)
+    if plan.sharding not in (None, "none") and (plan.devices or 1) < 2:
+        raise PlanError(f"--sharding {plan.sharding}: one device shares nothing; add --devices N")
+    for size in (size for sizes in plan.assume.values() for size in sizes):
+        remedy = f"a whole number, at most {MAX_COUNT}"
+        _require(size, "assume", lambda v: 0 <= v <= MAX_COUNT, remedy)
     for sizes in (plan.dims.values(), *plan.shapes.values()):
         for size in sizes:
             remedy = f"a whole number of 1 or more, at most {MAX_COUNT}"
@@ -142,6 +159,11 @@ class Workload:
     input_pipeline_samples_per_s: float | None
     trials: int
     sequence_length: int | None
+    attention: str
+    checkpointing: int
+    sharding: str
+    freeze: tuple[str, ...]
+    trainable: tuple[str, ...]
 
     @property
     def global_batch_size(self) -> int:
@@ -157,6 +179,8 @@ class Workload:
         """Every field, and what follows from them."""
         return {
             **asdict(self),
+            "freeze": list(self.freeze),
+            "trainable": list(self.trainable),
             "global_batch_size": self.global_batch_size,
             "total_samples": self.total_samples,
         }
@@ -189,4 +213,9 @@ def workload(plan: Plan, precision_name: str, sequence_length: int | None) -> Wo
         input_pipeline_samples_per_s=plan.input_pipeline_samples_per_s,
         trials=plan.trials or 1,
         sequence_length=sequence_length,
+        attention=plan.attention or "exported",
+        checkpointing=plan.checkpointing or 1,
+        sharding=plan.sharding or "none",
+        freeze=plan.freeze or (),
+        trainable=plan.trainable or (),
     )

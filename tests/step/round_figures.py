@@ -67,6 +67,8 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "known_node_count": len(operations),
         "parameter_count": 0,
         "training_parameter_count": 0,
+        "trained_parameter_count": 0,
+        "attention_count": 0,
         "product_parameter_count": 0,
         "restored_count": 0,
         "undecided_count": 0,

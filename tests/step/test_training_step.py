@@ -37,7 +37,7 @@ def step(*operations: Any, **plan: Any) -> Step:
 def exposed(count: int, backward_s: float, precision: str = "fp32", **plan: Any) -> float:
     """Time of the all-reduce of `count` gradients that `backward_s` does not hide."""
     work = planned(precision, **plan)
-    found: Profile = profile(training_parameter_count=count)
+    found: Profile = profile(trained_parameter_count=count)
     return exposed_communication_s(found, DEVICE, work, PRECISIONS[precision], backward_s)
 
 
@@ -96,7 +96,7 @@ def test_a_step_is_the_sum_of_its_parts() -> None:
             COMPUTE_2_MS,
             MEMORY_2_MS,
             BACKWARD_4_MS,
-            training_parameter_count=10**8,
+            trained_parameter_count=10**8,
             optimizer_update=update,
         ),
         DEVICE,
@@ -138,7 +138,7 @@ def test_accumulation_repeats_the_passes_but_not_update_and_exchange() -> None:
         profile(
             COMPUTE_2_MS,
             BACKWARD_4_MS,
-            training_parameter_count=10**8,
+            trained_parameter_count=10**8,
             product_parameter_count=10**6,
             optimizer_update=update,
         ),
@@ -172,7 +172,7 @@ def test_board_power_by_what_binds(kind: Any, power_w: float) -> None:
 def test_waiting_for_the_others_draws_idle_power() -> None:
     # 2.001 ms busy, then the whole ring of 12 ms: nothing hides it.
     found = training_step(
-        profile(COMPUTE_2_MS, training_parameter_count=10**8), DEVICE, planned(devices=4)
+        profile(COMPUTE_2_MS, trained_parameter_count=10**8), DEVICE, planned(devices=4)
     )
     assert found.device_power_w == pytest.approx(50 + 300 * 2.0003 / 14.001, rel=1e-12)
 
