@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from auditor.errors import PlanError
-from auditor.memory import ActivationMemory, CostedStep, ValueBytes, activation_memory
+from auditor.memory import (
+    ActivationMemory,
+    CostedStep,
+    Moment,
+    ValueBytes,
+    activation_memory,
+    outstanding,
+)
 from auditor.shapes import Value
 
 
@@ -77,29 +84,52 @@ def _places(steps: Sequence[CostedStep]) -> list[int]:
     return places
 
 
+@dataclass(frozen=True, slots=True)
+class StepSizes:
+    """Bytes of a value, of a parameter's gradient, and of what the loss holds."""
+
+    value_bytes: ValueBytes
+    gradient_bytes: ValueBytes
+    loss_bytes: int
+
+
 def checkpointed_memory(
     steps: Sequence[CostedStep],
     cut: Segments,
-    value_bytes: ValueBytes,
     outputs: Sequence[Value],
-    loss_bytes: int,
+    sizes: StepSizes,
 ) -> ActivationMemory:
     """Peak of a step whose segments are recomputed one at a time.
 
-    While one is, the inputs of those before it are held; what lies behind it is gone.
+    While one is, the inputs of those before it are held; what lies behind it is gone but
+    for the gradients of its parameters.
     """
     edges = [0, *cut.cuts, len(steps)]
-    held = peak = 0
+    held = 0
+    found: list[tuple[int, ActivationMemory]] = []
     for start, stop in pairwise(edges):
         part = steps[start:stop]
         is_last = stop == len(steps)
         result = part[-1][0].outputs[:1] if not is_last else outputs
         alone = activation_memory(
-            part, value_bytes, [v for v in result if v is not None], loss_bytes * is_last
+            part,
+            sizes.value_bytes,
+            [v for v in result if v is not None],
+            sizes.loss_bytes * is_last,
+            sizes.gradient_bytes,
         )
-        peak = max(peak, held + alone.peak_bytes)
-        held += _input_bytes(part, value_bytes)
-    return ActivationMemory(peak_bytes=peak, saved_bytes=held)
+        found.append((held, alone))
+        held += alone.saved_bytes if is_last else _input_bytes(part, sizes.value_bytes)
+    gradients = 0
+    moments: list[Moment] = []
+    for before, alone in reversed(found):
+        moments += ((before + a, gradients + g) for a, g in alone.moments)
+        gradients += alone.gradient_bytes
+    return ActivationMemory(
+        peak_bytes=max(before + alone.peak_bytes for before, alone in found),
+        saved_bytes=held,
+        moments=outstanding(moments),
+    )
 
 
 def _input_bytes(part: Sequence[CostedStep], value_bytes: ValueBytes) -> int:

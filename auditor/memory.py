@@ -17,14 +17,30 @@ from auditor.shapes import Operation, Value
 # An operation of the step with its cost, and the inputs that need gradients.
 CostedStep = tuple[Operation, Cost, Grads]
 ValueBytes = Callable[[Value], int]
+Moment = tuple[int, int]
+
+
+def no_bytes(_: Value) -> int:
+    """Count nothing."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivationMemory:
-    """Peaks in bytes, per device: over the whole step, and of what backward needs at its start."""
+    """Peaks in bytes, per device: over the whole step, and of what backward needs at its start.
+
+    The gradients of the parameters come into being while activations go: `moments` are
+    those of the step at which no other holds as much of both, (activations, gradients).
+    """
 
     peak_bytes: int
     saved_bytes: int
+    moments: tuple[Moment, ...] = ()
+
+    @property
+    def gradient_bytes(self) -> int:
+        """All of the parameters' gradients."""
+        return max((g for _, g in self.moments), default=0)
 
 
 def activation_memory(
@@ -32,11 +48,13 @@ def activation_memory(
     value_bytes: ValueBytes,
     outputs: Sequence[Value] = (),
     loss_bytes: int = 0,
+    gradient_bytes: ValueBytes = no_bytes,
 ) -> ActivationMemory:
     """Walk the step forward, then backward, and return the largest sum of live bytes.
 
     `value_bytes` gives a value's size in the precision of the training; constants are
-    the caller's account.  `loss_bytes` are what the loss holds between the passes.
+    the caller's account, but for their gradients, each of `gradient_bytes`.  `loss_bytes`
+    are what the loss holds between the passes.
     """
     roots = _roots(steps)
     sizes = _sizes(steps, roots, value_bytes)
@@ -47,8 +65,22 @@ def activation_memory(
     live, peak, live_extra = _forward(steps, roots, sizes, last_forward, first_backward)
     saved = sum(sizes[r] for r in first_backward if r in sizes) + live_extra
     peak = max(peak, saved + loss_bytes)
-    backward = _backward(steps, roots, sizes, first_backward, live + loss_bytes)
-    return ActivationMemory(peak_bytes=max(peak, backward), saved_bytes=saved)
+    held = _Held(sizes, first_backward, gradient_bytes)
+    moments = [(peak, 0), *_backward(steps, roots, held, live + loss_bytes)]
+    return ActivationMemory(
+        peak_bytes=max(activations for activations, _ in moments),
+        saved_bytes=saved,
+        moments=outstanding(moments),
+    )
+
+
+def outstanding(moments: Sequence[Moment]) -> tuple[Moment, ...]:
+    """Leave out every moment at which less of both is held than at another."""
+    kept: list[Moment] = []
+    for activations, gradients in sorted(moments, key=lambda m: (-m[1], -m[0])):
+        if not kept or activations > kept[-1][0]:
+            kept.append((activations, gradients))
+    return tuple(kept)
 
 
 def _roots(steps: Sequence[CostedStep]) -> dict[str, str]:
@@ -124,32 +156,42 @@ def _forward(
     return live + extra, peak, extra
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Sizes of what the backward pass holds, by root, and where it lets go of it."""
+
+    sizes: Mapping[str, int]
+    saved: Mapping[str, int]
+    gradient_bytes: ValueBytes
+
+
 def _backward(
-    steps: Sequence[CostedStep],
-    roots: Mapping[str, str],
-    sizes: Mapping[str, int],
-    saved: Mapping[str, int],
-    live: int,
-) -> int:
-    """Return the peak of the backward pass, which starts with `live` bytes held."""
+    steps: Sequence[CostedStep], roots: Mapping[str, str], held: _Held, live: int
+) -> list[Moment]:
+    """Return what each step of the backward pass holds, which starts with `live` bytes."""
     freed_at: dict[int, list[str]] = {}
-    for root, index in saved.items():
+    for root, index in held.saved.items():
         freed_at.setdefault(index, []).append(root)
     gradients: dict[str, int] = {}
-    peak = live
+    learned: dict[str, int] = {}
+    of_parameters = 0
+    moments: list[Moment] = [(live, 0)]
     for index in range(len(steps) - 1, -1, -1):
         operation, cost, grads = steps[index]
         for position in grads:
             value = operation.inputs[position]
             root = roots.get(value.name, value.name) if value is not None else ""
-            if root in sizes and root not in gradients:
-                gradients[root] = sizes[root]
-                live += sizes[root]
-        peak = max(peak, live)
+            if root in held.sizes and root not in gradients:
+                gradients[root] = held.sizes[root]
+                live += held.sizes[root]
+            elif value is not None and value.is_constant and value.name not in learned:
+                learned[value.name] = held.gradient_bytes(value)
+                of_parameters += learned[value.name]
+        moments.append((live, of_parameters))
         if not cost.is_view:
-            for value in operation.outputs:
-                if value is not None:
-                    live -= gradients.pop(value.name, 0)
+            for made in operation.outputs:
+                if made is not None:
+                    live -= gradients.pop(made.name, 0)
         live -= cost.extra_saved_bytes
-        live -= sum(sizes.get(root, 0) for root in freed_at.get(index, ()))
-    return peak
+        live -= sum(held.sizes.get(root, 0) for root in freed_at.get(index, ()))
+    return moments

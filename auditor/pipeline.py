@@ -223,6 +223,7 @@ def _profile(shaped: ShapedGraph, bound: BoundInputs, work: Workload, plan: Plan
         checkpointing=work.checkpointing,
         sharding=Sharding(work.sharding),
         devices=work.devices,
+        keeps_gradients=work.gradient_accumulation > 1,
     )
     return profile(shaped, options)
 
@@ -232,9 +233,7 @@ def _fit(found: Profile, accelerator: Accelerator) -> Fit:
     if accelerator.memory_bytes is None:
         return Fit(fits=None, largest_batch_size=None)
     usable = accelerator.memory_bytes - RESERVED_BYTES
-    left = usable - found.memory.static_bytes
-    per_sample = found.memory.activations_bytes / found.batch_size
-    largest = int(left // per_sample) if left > 0 and per_sample > 0 else 0
+    largest = int(found.memory.largest_share(usable) * found.batch_size)
     return Fit(fits=found.memory.total_bytes <= usable, largest_batch_size=largest)
 
 

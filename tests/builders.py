@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,7 @@ class Setting:
     precision: str = "fp32"
     optimizer: str = "sgd"
     batch_norm: BatchNorm = BatchNorm.AUTO
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def profiled(source: ModelProto | Path, setting: Setting | None = None) -> Profile:
@@ -137,6 +138,7 @@ def profiled(source: ModelProto | Path, setting: Setting | None = None) -> Profi
         precision=precision(wanted.precision),
         optimizer=optimizer(wanted.optimizer),
         batch_norm=wanted.batch_norm,
+        **wanted.options,
     )
     return profile(infer_shapes(read, inputs), options)
 

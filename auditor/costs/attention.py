@@ -42,9 +42,9 @@ def attention_cost(
     differs here; see docs/method.md).
     """
     inputs = [v for v in op.inputs if v is not None and v.is_float]
-    out = op.outputs[0]
+    out = op.result
     forward = work(
-        macs=shape.macs, other_flops=SOFTMAX_FLOPS * shape.scores, reads=inputs, writes=(out,)
+        macs=shape.macs, other_flops=SOFTMAX_FLOPS * shape.scores, reads=inputs, writes=op.outputs
     )
     backward = Work()
     if grads:
@@ -67,7 +67,20 @@ def attention_cost(
     )
 
 
-def _heads(value: Value, heads: int) -> tuple[int, int, int]:
+def quantized_attention_cost(op: Operation, shape: AttentionShape, projection_macs: int) -> Cost:
+    """As attention on 8-bit integers, its projection among it; it is not trained."""
+    return Cost(
+        family=Family.BATCHED_MATMUL,
+        forward=work(
+            macs=shape.macs + projection_macs,
+            other_flops=SOFTMAX_FLOPS * shape.scores,
+            reads=op.inputs,
+            writes=op.outputs,
+        ),
+    )
+
+
+def split_heads(value: Value, heads: int) -> tuple[int, int, int]:
     """(batch, sequence, head size) of (B, S, H*d) or (B, H, S, d)."""
     shape = value.dims
     if len(shape) == 4:
@@ -75,22 +88,7 @@ def _heads(value: Value, heads: int) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2] // heads
 
 
-def _meeting(op: Operation, heads: int, kv_heads: int, past_keys: int) -> AttentionShape:
-    """Sizes where Q, K and V are inputs 0 to 2, before which `past_keys` keys are cached."""
-    batch, queries, head_size = _heads(op.required(0), heads)
-    _, keys, _ = _heads(op.required(1), kv_heads)
-    _, _, value_head_size = _heads(op.required(2), kv_heads)
-    return AttentionShape(
-        batch=batch,
-        heads=heads,
-        queries=queries,
-        keys=keys + past_keys,
-        head_size=head_size,
-        value_head_size=value_head_size,
-    )
-
-
-def _cached(past: Value | None, axis: int) -> int:
+def cached_keys(past: Value | None, axis: int) -> int:
     """Keys in a cache whose sequence is at `axis`; none without a cache."""
     return past.dims[axis] if past is not None else 0
 
@@ -101,63 +99,15 @@ def onnx_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
     query = op.required(0).dims
     heads = query[1] if len(query) == 4 else int(op.node.attributes["q_num_heads"])
     kv_heads = int(op.attribute("kv_num_heads", heads))
-    return attention_cost(op, grads, _meeting(op, heads, kv_heads, _cached(op.input(4), 2)))
-
-
-@formula("Attention", domain="com.microsoft")
-def microsoft_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """com.microsoft Attention: the projection to Q, K, V is part of the operator."""
-    batch, sequence, hidden = op.required(0).dims
-    width = op.required(1).dims[1]
-    heads = int(op.node.attributes["num_heads"])
-    sizes = op.attribute("qkv_hidden_sizes", (width // 3,) * 3)
-    shape = AttentionShape(
-        batch=batch,
-        heads=heads,
-        queries=sequence,
-        # The cache is (2, batch, heads, past sequence, head size).
-        keys=sequence + _cached(op.input(4), 3),
-        head_size=sizes[0] // heads,
-        value_head_size=sizes[2] // heads,
-    )
-    return attention_cost(op, grads & {0, 1, 2}, shape, batch * sequence * hidden * width)
-
-
-@formula("MultiHeadAttention", domain="com.microsoft")
-def multi_head_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """com.microsoft MultiHeadAttention: Q (B, S, H*d), K and V alike or already split."""
-    if len(op.required(0).dims) != 3 or op.input(1) is None or op.input(2) is None:
-        return UnknownCost("a packed form of its inputs")
-    heads = int(op.node.attributes["num_heads"])
-    return attention_cost(op, grads & {0, 1, 2}, _meeting(op, heads, heads, 0))
-
-
-@formula("GroupQueryAttention", domain="com.microsoft")
-def group_query_attention(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """com.microsoft GroupQueryAttention: fewer key and value heads than query heads."""
-    batch, queries = op.required(0).dims[:2]
-    heads = int(op.node.attributes["num_heads"])
-    head_size = op.result.dims[-1] // heads
+    batch, queries, head_size = split_heads(op.required(0), heads)
+    _, keys, _ = split_heads(op.required(1), kv_heads)
+    _, _, value_head_size = split_heads(op.required(2), kv_heads)
     shape = AttentionShape(
         batch=batch,
         heads=heads,
         queries=queries,
-        keys=queries + _cached(op.input(3), 2),
+        keys=keys + cached_keys(op.input(4), 2),
         head_size=head_size,
-        value_head_size=head_size,
+        value_head_size=value_head_size,
     )
-    return attention_cost(op, grads & {0, 1, 2}, shape)
-
-
-@formula("RotaryEmbedding")
-@formula("RotaryEmbedding", domain="com.microsoft")
-def rotary_embedding(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """A rotation of pairs: two products and a sum an element."""
-    x, out = op.required(0), op.result
-    rotation = work(other_flops=3 * x.size, reads=op.inputs, writes=(out,))
-    return Cost(
-        family=Family.ELEMENTWISE,
-        forward=rotation,
-        backward=rotation if 0 in grads else Work(),
-        backward_kernels=len(grads & {0}),
-    )
+    return attention_cost(op, grads, shape)

@@ -99,6 +99,27 @@ BINARY: Mapping[str, Unary] = {
 
 FAST_GELU = Unary(9, 14, "input")  # 0.5 x (1 + tanh(c (x + 0.044715 x^3)))
 QUICK_GELU = Unary(6, 8, "input")  # x sigmoid(1.702 x)
+SOFTMAX = Unary(5, 4, "output")
+# Names that fused operators have for activations beside those of the standard.
+_FUSED: Mapping[str, Unary] = {
+    "fastgelu": FAST_GELU,
+    "quickgelu": QUICK_GELU,
+    "silu": UNARY["Swish"],
+    "swiglu": Unary(UNARY["Swish"].forward + 1, UNARY["Swish"].backward + 2, "input"),
+    "softmax": SOFTMAX,
+    "identity": Unary(0, 0, ""),
+    "none": Unary(0, 0, ""),
+    **{name.lower(): entry for name, entry in UNARY.items()},
+}
+
+
+def activation(name: str) -> Unary:
+    """Return the activation that a fused operator names, however it spells it.
+
+    Raises:
+        KeyError: there is none of that name.
+    """
+    return _FUSED[name.lower()]
 
 
 def unary_cost(op: Operation, grads: Grads, entry: Unary, bias: Value | None = None) -> Cost:
@@ -120,44 +141,23 @@ def unary_cost(op: Operation, grads: Grads, entry: Unary, bias: Value | None = N
     )
 
 
-@formula(*UNARY)
+# Constant almost everywhere, or no real number comes out.
+_FLAT_UNARY = ("Sign", "Floor", "Ceil", "Round", "Not", "BitwiseNot", "IsNaN", "IsInf")
+_FLAT_BINARY = (
+    "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "BitShift",
+    "BitwiseAnd", "BitwiseOr", "BitwiseXor",
+)  # fmt: skip
+
+
+@formula(*(name for name in UNARY if name not in _FLAT_UNARY))
+@formula(*_FLAT_UNARY, differentiable=False)
 def unary(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """By the table."""
     return unary_cost(op, grads & {0}, UNARY[op.op_type])
 
 
-@formula("Gelu", domain="com.microsoft")
-def gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """X Phi(x) by erf."""
-    return unary_cost(op, grads & {0}, UNARY["Gelu"])
-
-
-@formula("QuickGelu", domain="com.microsoft")
-def quick_gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """X sigmoid(1.702 x)."""
-    return unary_cost(op, grads & {0}, QUICK_GELU)
-
-
-@formula("BiasGelu", "FastGelu", domain="com.microsoft")
-def bias_gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """GELU of input plus bias, the bias optional for FastGelu."""
-    entry = FAST_GELU if op.op_type == "FastGelu" else UNARY["Gelu"]
-    return unary_cost(op, grads & {0, 1}, entry, op.input(1))
-
-
-@formula("BiasSplitGelu", domain="com.microsoft")
-def bias_split_gelu(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """One half times the GELU of the other."""
-    return unary_cost(op, grads & {0, 1}, UNARY["Gelu"], op.input(1))
-
-
-@formula("BiasAdd", domain="com.microsoft")
-def bias_add(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """Input plus bias plus skip."""
-    return binary_cost(op, grads, BINARY["Add"])
-
-
-@formula(*BINARY)
+@formula(*(name for name in BINARY if name not in _FLAT_BINARY))
+@formula(*_FLAT_BINARY, differentiable=False)
 def binary(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """By the table; n inputs are n - 1 operations per output element."""
     return binary_cost(op, grads, BINARY[op.op_type])
@@ -226,38 +226,4 @@ def where(op: Operation, grads: Grads) -> Cost | UnknownCost:
         backward=backward,
         backward_kernels=len(grads & {1, 2}),
         saved=names(op.inputs[0]) if grads else (),
-    )
-
-
-@formula("Dropout")
-@formula("BiasDropout", domain="com.microsoft")
-def dropout(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """Nothing at inference; in training a random mask (one byte an element) and a product."""
-    x, out = op.required(0), op.result
-    mask_bytes = x.size
-    training = work(other_flops=3 * x.size, reads=(x,), writes=(out,))
-    training += Work(written_bytes=mask_bytes)
-    backward = Work()
-    if 0 in grads:
-        backward = work(other_flops=2 * x.size, reads=(out,), writes=(x,))
-        backward += Work(read_bytes=mask_bytes)
-    return Cost(
-        family=Family.ELEMENTWISE,
-        forward=Work(),
-        training_forward=training,
-        backward=backward,
-        backward_kernels=len(grads & {0}),
-        extra_saved_bytes=mask_bytes if 0 in grads else 0,
-    )
-
-
-@formula("CumSum", "CumProd")
-def cumulative(op: Operation, grads: Grads) -> Cost | UnknownCost:
-    """A running sum: one operation an element each way."""
-    x, out = op.required(0), op.result
-    return Cost(
-        family=Family.REDUCTION,
-        forward=work(other_flops=x.size, reads=(x,), writes=(out,)),
-        backward=work(other_flops=x.size, reads=(out,), writes=(x,)) if 0 in grads else Work(),
-        backward_kernels=len(grads & {0}),
     )

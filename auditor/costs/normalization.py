@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
-from auditor.costs.registry import formula
+from auditor.costs.registry import MICROSOFT, formula
 from auditor.shapes import Operation, Value
 
 # Elementary operations per element.  Inference of batch normalization is one scale and
@@ -19,6 +21,7 @@ SOFTMAX_BACKWARD_FLOPS = 4
 
 
 @formula("BatchNormalization")
+@formula("BatchNormalization", domain="com.ms.internal.nhwc")
 def batch_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Forward as in inference; a training step reads the input once more for statistics.
 
@@ -50,51 +53,93 @@ def batch_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
 
 
 def _normalization(
-    op: Operation, grads: Grads, extra_reads: tuple[Value | None, ...] = ()
-) -> Cost | UnknownCost:
+    op: Operation,
+    grads: Grads,
+    summed: tuple[Value | None, ...] = (),
+    flops: tuple[int, int] = (0, 0),
+) -> Cost:
+    """Normalize the input, or its sum with what is in `summed`.
+
+    The sum is an output where the node gives it out; else it is kept beside the outputs.
+    `flops` an element, forward and backward, are those of an activation in the same operator.
+    """
     x, out = op.required(0), op.result
+    added = [v for v in summed if v is not None]
+    total = next((v for v in op.outputs[1:] if v is not None and _is_sum(v, x)), None)
     parameters = [v for v in op.inputs[1:] if v is not None and v.is_constant]
-    added = x.size * sum(1 for v in extra_reads if v is not None)
     backward = Work()
     if grads:
         backward = work(
-            other_flops=NORMALIZATION_BACKWARD_FLOPS * x.size,
+            other_flops=(NORMALIZATION_BACKWARD_FLOPS + flops[1]) * x.size,
             # Once for the input's gradient, once for the sums over the batch that gamma
             # and beta need.
             reads=(x, out, x, out, *parameters),
             writes=(x if 0 in grads else None, *parameters),
         )
+    kept = total if added else x
     return Cost(
         family=Family.NORMALIZATION,
         forward=work(
-            other_flops=NORMALIZATION_FLOPS * x.size + added,
-            reads=(x, *extra_reads, *parameters),
-            writes=(out, op.outputs[3] if len(op.outputs) > 3 else None),
+            other_flops=(NORMALIZATION_FLOPS + flops[0] + len(added)) * x.size,
+            reads=(x, *added, *parameters),
+            writes=(out, total),
         ),
         backward=backward,
         backward_kernels=2 if grads else 0,
-        saved=names(x) if grads else (),
+        saved=names(kept) if grads else (),
+        extra_saved_bytes=x.bytes if grads and added and total is None else 0,
     )
+
+
+def _is_sum(value: Value, x: Value) -> bool:
+    """The statistics among the outputs have one element a row."""
+    return value.shape == x.shape
 
 
 @formula("LayerNormalization", "GroupNormalization", "InstanceNormalization", "RMSNormalization")
 @formula("SimplifiedLayerNormalization", "LpNormalization", "MeanVarianceNormalization")
-@formula("GroupNorm", "SimplifiedLayerNormalization", domain="com.microsoft")
-@formula("LayerNormalization", domain="com.microsoft")
+@formula("InstanceNormalization", domain="com.ms.internal.nhwc")
+@formula("LayerNormalization", "SimplifiedLayerNormalization", "BranchwiseRMSNorm",
+         domain=MICROSOFT)  # fmt: skip
 def layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Statistics over the element's own axes: one pass forward, two backward."""
     return _normalization(op, grads)
 
 
-@formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain="com.microsoft")
-@formula("SkipGroupNorm", domain="com.microsoft")
+@formula("SkipLayerNormalization", "SkipSimplifiedLayerNormalization", domain=MICROSOFT)
 @formula("SkipSimplifiedLayerNormalization")
 def skip_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Normalization of input plus skip (plus bias) in one pass."""
-    return _normalization(op, grads, extra_reads=(op.input(1),))
+    return _normalization(op, grads, (op.input(1),))
 
 
-@formula("EmbedLayerNormalization", domain="com.microsoft")
+_SILU = (5, 7)  # x sigmoid(x), as in the table of elementwise operators
+
+
+@formula("GroupNorm", "SkipGroupNorm", domain=MICROSOFT)
+def group_norm(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """Normalization of images, of their sum with a skip, with SiLU behind it if `activation`."""
+    skip = (op.input(3),) if op.op_type == "SkipGroupNorm" else ()
+    return _normalization(op, grads, skip, _SILU if op.attribute("activation", 0) else (0, 0))
+
+
+@formula("GatedRMSNorm", domain=MICROSOFT)
+def gated_rms_norm(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """Normalization times an activation of the gate, which is read and kept as well."""
+    gate = op.required(2)
+    sigmoid = str(op.attribute("activation", "silu")) == "sigmoid"
+    forward, backward = (4, 3) if sigmoid else _SILU
+    cost = _normalization(op, grads, (), (forward + 1, backward + 2))
+    gate_work = work(reads=(gate,))
+    return replace(
+        cost,
+        forward=cost.forward + gate_work,
+        backward=cost.backward + work(reads=(gate,), writes=(gate,)) if grads else Work(),
+        saved=(*cost.saved, *names(gate)) if grads else (),
+    )
+
+
+@formula("EmbedLayerNormalization", domain=MICROSOFT)
 def embed_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Sum of word, position and segment rows, then layer normalization.
 
@@ -123,6 +168,7 @@ def embed_layer_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost
 
 
 @formula("LRN")
+@formula("LRN", domain="com.ms.internal.nhwc")
 def local_response_normalization(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """X / (k + alpha/n sum x^2)^beta over `size` neighbouring channels."""
     x, out = op.required(0), op.result
@@ -137,8 +183,9 @@ def local_response_normalization(op: Operation, grads: Grads) -> Cost | UnknownC
     )
 
 
-@formula("Softmax", "LogSoftmax", "Hardmax")
-@formula("BiasSoftmax", domain="com.microsoft")
+@formula("Hardmax", differentiable=False)
+@formula("Softmax", "LogSoftmax")
+@formula("BiasSoftmax", domain=MICROSOFT)
 def softmax(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """exp(x - max) / sum; backward needs the output alone."""
     x, out = op.required(0), op.result

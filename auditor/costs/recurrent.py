@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
-from auditor.costs.registry import formula
+from auditor.costs.registry import MICROSOFT, formula
 from auditor.shapes import Operation
 
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -12,47 +16,77 @@ _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 _POINTWISE = {"RNN": 3, "GRU": 20, "LSTM": 27}
 
 
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How many steps all sequences take together, and the longest of them."""
+
+    taken: int
+    longest: int
+
+
+def _run(op: Operation) -> _Run:
+    """True lengths where they are known (input 4), else every sequence is as long as the padded."""
+    x = op.required(0)
+    layout = int(op.attribute("layout", 0))
+    steps, batch = (x.dims[1], x.dims[0]) if layout else (x.dims[0], x.dims[1])
+    lengths = op.input(4)
+    if lengths is None or lengths.data is None:
+        return _Run(steps * batch, steps)
+    known = np.clip(np.ravel(lengths.data), 0, steps)
+    return _Run(int(known.sum()), int(known.max(initial=0)))
+
+
 @formula("RNN", "GRU", "LSTM")
 def recurrent(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """W (directions, gates*hidden, input), R (directions, gates*hidden, hidden).
 
     Every step of every sequence multiplies the input by W and the state by R; lengths
-    shorter than the padded one are not known statically and count as full.
+    shorter than the padded one count where they are known, else as full.
     """
+    directions, hidden = op.required(2).dims[0], op.required(2).dims[2]
+    return _layer(op, grads, op.op_type, directions * hidden)
+
+
+@formula("DynamicQuantizeLSTM", domain=MICROSOFT, differentiable=False)
+def quantized_lstm(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """As LSTM with weights of 8 bits, stored the other way: R (directions, hidden, 4 hidden)."""
+    directions, hidden = op.required(2).dims[:2]
+    return _layer(op, grads, "LSTM", directions * hidden)
+
+
+def _layer(op: Operation, grads: Grads, kind: str, units: int) -> Cost:
+    """`units` are hidden units in all directions."""
     x, weight, recurrence = op.required(0), op.required(1), op.required(2)
-    layout = int(op.attribute("layout", 0))
-    steps, batch = (x.dims[1], x.dims[0]) if layout else (x.dims[0], x.dims[1])
-    directions, gate_width, _ = weight.dims
-    hidden = gate_width // _GATES[op.op_type]
-    macs = steps * batch * (weight.size + recurrence.size)
-    pointwise = steps * batch * directions * hidden * _POINTWISE[op.op_type]
-    # The recurrent weights are read again at every step.
+    run, directions = _run(op), weight.dims[0]
+    macs = run.taken * (weight.size + recurrence.size)
+    pointwise = run.taken * units * _POINTWISE[kind]
     forward = work(
         macs=macs,
         other_flops=pointwise,
         reads=(x, weight, recurrence, op.input(3)),
         writes=op.outputs,
     )
-    again = recurrence.bytes * max(0, steps - 1)
-    forward += Work(read_bytes=again, weight_read_bytes=again)
-    backward = Work()
-    if grads:
-        # Both weights' gradients, the state's always, the input's where it is needed.
-        through = recurrence.size + (weight.size if 0 in grads else 0)
-        backward = work(
-            macs=macs + steps * batch * through,
-            other_flops=2 * pointwise,
-            reads=(x, weight, recurrence),
-            writes=[op.inputs[i] for i in grads],
-        )
-        backward += Work(read_bytes=again, weight_read_bytes=again)
-    state_bytes = steps * batch * directions * hidden * (_GATES[op.op_type] + 1) * 4
+    # The recurrent weights are read again at every step.
+    again = recurrence.bytes * max(0, run.longest - 1)
+    read_again = Work(read_bytes=again, weight_read_bytes=again)
+    kernels = 2 * run.longest * directions
+    if not grads:
+        return Cost(family=Family.RECURRENT, forward=forward + read_again, forward_kernels=kernels)
+    # Both weights' gradients, the state's always, the input's where it is needed.
+    through = recurrence.size + (weight.size if 0 in grads else 0)
+    backward = work(
+        macs=macs + run.taken * through,
+        other_flops=2 * pointwise,
+        reads=(x, weight, recurrence),
+        writes=[op.inputs[i] for i in grads],
+    )
     return Cost(
         family=Family.RECURRENT,
-        forward=forward,
-        backward=backward,
-        forward_kernels=2 * steps * directions,
-        backward_kernels=2 * steps * directions if grads else 0,
-        saved=names(x) if grads else (),
-        extra_saved_bytes=state_bytes if grads else 0,
+        forward=forward + read_again,
+        backward=backward + read_again,
+        forward_kernels=kernels,
+        backward_kernels=kernels,
+        saved=names(x),
+        # Of every step the gates and the state, 4 bytes each.
+        extra_saved_bytes=run.taken * units * (_GATES[kind] + 1) * 4,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,6 +15,7 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from auditor.errors import ModelLoadError
+from auditor.graph.order import ordered as _ordered
 from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
 from auditor.graph.structure import structure_sha256
 from auditor.graph.wire import WireError, without_weights
@@ -37,7 +38,7 @@ def load_model(path: Path) -> Model:
         raise ModelLoadError(f"{path}: the graph has no nodes; {_EXPORT_HINT}")
     proto = _inline_functions(proto, path)
     graph = _graph(proto.graph, path)
-    _require_order(graph, frozenset(), path)
+    graph = _ordered(graph, frozenset(), path)
     opset_imports = {_domain(o.domain): int(o.version) for o in proto.opset_import}
     return Model(
         path=os.fsencode(path).decode("utf-8", "replace"),
@@ -212,48 +213,14 @@ def _graph(proto: GraphProto, path: Path) -> Graph:
     )
 
 
-def _subgraphs(node: Node) -> Iterable[Graph]:
-    for value in node.attributes.values():
-        if isinstance(value, Graph):
-            yield value
-        elif isinstance(value, tuple):
-            yield from (v for v in value if isinstance(v, Graph))
-
-
-def _require_order(graph: Graph, outer: frozenset[str], path: Path) -> None:
-    """Demand that every input is made before it is used, which rules out cycles.
-
-    Raises:
-        ModelLoadError: a node uses a value that no earlier node makes.
-    """
-    known = {*outer, *graph.initializers, *(i.name for i in graph.inputs), ""}
-    made_later = {o for n in graph.nodes for o in n.outputs}
-    for node in graph.nodes:
-        for name in node.inputs:
-            if name not in known:
-                problem = (
-                    "is used before it is made: the graph has a cycle or is out of order"
-                    if name in made_later
-                    else "is made by nothing in the graph"
-                )
-                raise ModelLoadError(
-                    f"{path}: value {name!r}, input of {node.op_type} node {node.name!r}, "
-                    f"{problem}; repair it with onnx.checker or export it again"
-                )
-        for subgraph in _subgraphs(node):
-            _require_order(subgraph, frozenset(known), path)
-        known.update(node.outputs)
-
-
 def graph_from_proto(proto: GraphProto, origin: str) -> Graph:
     """Read a graph that another library made; `origin` names it in errors.
 
     Raises:
-        ModelLoadError: it is not a graph in topological order.
+        ModelLoadError: a value is used that nothing makes, or that depends on itself.
     """
     graph = _graph(proto, Path(origin))
-    _require_order(graph, frozenset(), Path(origin))
-    return graph
+    return _ordered(graph, frozenset(), Path(origin))
 
 
 def array_to_proto(value: np.ndarray[Any, Any], name: str) -> TensorProto:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditor.checkpointing import checkpointed_memory, segments
+from auditor.checkpointing import StepSizes, checkpointed_memory, segments
 from auditor.costs import Work
 from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
 from auditor.profile.records import Memory, ProfileOptions
@@ -53,30 +53,46 @@ def memory_of(
     fp32 = _kept_in_fp32(costs) if mode.keeps_fp32 else frozenset()
 
     def value_bytes(value: Value) -> int:
-        if not value.is_float:
-            return value.bytes
-        return value.size * (4 if value.name in fp32 else mode.activation_bytes)
+        width = 4 if value.name in fp32 else mode.activation_bytes
+        return value.size * width if value.is_float else value.bytes
 
-    steps = list(known(costs))
+    steps = [step for step in known(costs) if step[0].repeats]
     logits = [v for v in graph.outputs if v.is_float and v.known]
     # The loss keeps the log-probabilities and makes the logits' gradient, both in fp32
     # under autocast.
-    loss_width = 4 if mode.keeps_fp32 else mode.activation_bytes
-    loss_bytes = 2 * loss_width * sum(v.size for v in logits)
-    cut = segments(steps, options.checkpointing)
-    peak = checkpointed_memory(steps, cut, value_bytes, logits, loss_bytes).peak_bytes
+    width = 4 if mode.keeps_fp32 else mode.activation_bytes
+    loss_bytes = 2 * width * sum(v.size for v in logits)
     frozen, sharding = optimizer.name == "none", options.sharding
+
+    def at_batch(count: int) -> int:
+        return count * options.batch_size // options.graph_batch_size
 
     def share(count: int, is_split: bool) -> int:
         return -(-count // options.devices) if is_split else count
 
+    def gradient_bytes(value: Value) -> int:
+        own = value.name in parameters.trained
+        return share(value.size * mode.gradient_bytes * own, sharding.splits_gradients)
+
+    sizes = StepSizes(
+        value_bytes,
+        gradient_bytes,
+        loss_bytes,
+    )
+    peaks = checkpointed_memory(steps, segments(steps, options.checkpointing), logits, sizes)
     parameters_bytes = held * mode.parameter_bytes + products * mode.copy_bytes
     states_bytes = 0 if frozen else trained * optimizer.states * mode.state_bytes
+    gradients_bytes = share(trained * mode.gradient_bytes, sharding.splits_gradients)
     return Memory(
         parameters_bytes=share(parameters_bytes, sharding.splits_parameters),
-        gradients_bytes=share(trained * mode.gradient_bytes, sharding.splits_gradients),
+        gradients_bytes=gradients_bytes,
         optimizer_bytes=share(states_bytes, sharding.splits_optimizer),
-        activations_bytes=peak * options.batch_size // options.graph_batch_size,
+        activations_bytes=at_batch(peaks.peak_bytes),
+        saved_bytes=at_batch(peaks.saved_bytes),
+        moments=tuple(
+            (at_batch(a), gradients_bytes if options.keeps_gradients else g)
+            for a, g in peaks.moments
+        ),
     )
 
 

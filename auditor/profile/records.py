@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from auditor.costs import Family, Work
+from auditor.memory import Moment
 from auditor.optimizers import Optimizer
 from auditor.precision import Precision
 from auditor.shapes import Value
@@ -64,17 +65,38 @@ class UnknownOperators:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Memory:
-    """Memory of a training step per device in bytes; activations at their peak."""
+    """Memory of a training step per device in bytes; activations at their peak.
+
+    `saved_bytes` is what the backward pass needs of the forward pass, when it starts;
+    `moments` are (activations, gradients) where the most of both is held at once.
+    """
 
     parameters_bytes: int
     gradients_bytes: int
     optimizer_bytes: int
     activations_bytes: int
+    saved_bytes: int
+    moments: tuple[Moment, ...]
 
     @property
     def total_bytes(self) -> int:
         """Everything held at the step's peak, without the framework's own workspace."""
-        return self.static_bytes + self.activations_bytes
+        return self.parameters_bytes + self.optimizer_bytes + self._working_bytes
+
+    @property
+    def _working_bytes(self) -> int:
+        return max(activations + gradients for activations, gradients in self.moments)
+
+    @property
+    def overlap_bytes(self) -> int:
+        """Gradients that come into being only after activations have gone: no room of their own."""
+        return self.gradients_bytes + self.activations_bytes - self._working_bytes
+
+    def largest_share(self, usable_bytes: float) -> float:
+        """How many times the activations may grow and the step still fit; 0 if it never does."""
+        left = usable_bytes - self.parameters_bytes - self.optimizer_bytes
+        shares = [(left - g) / a if g <= left else 0.0 for a, g in self.moments if a or g > left]
+        return min(shares, default=0.0)
 
     @property
     def static_bytes(self) -> int:
@@ -141,3 +163,4 @@ class ProfileOptions:
     checkpointing: int = 1
     sharding: Sharding = Sharding.NONE
     devices: int = 1
+    keeps_gradients: bool = False  # from one pass to the next, as accumulation does

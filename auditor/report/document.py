@@ -129,6 +129,8 @@ def _memory(audit: Audit) -> dict[str, Any]:
         "gradients_bytes": memory.gradients_bytes,
         "optimizer_bytes": memory.optimizer_bytes,
         "activations_bytes": memory.activations_bytes,
+        "saved_activations_bytes": memory.saved_bytes,
+        "overlap_bytes": memory.overlap_bytes,
         "total_bytes": memory.total_bytes,
         "fits": audit.fit.fits,
         "largest_batch_size": audit.fit.largest_batch_size,

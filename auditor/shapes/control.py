@@ -43,6 +43,11 @@ def _if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     scopes = [Scope(dict(inner.values), inner.prefix, inner.base) for _ in branches]
     found = [walk.trial(g, s) for g, s in zip(branches, scopes, strict=True)]
     dearest = max(range(len(found)), key=lambda i: walk.given.price(found[i].operations))
+    if len(found) > 1:
+        # What is in the other branch is in the file, but does not run.
+        other = found[1 - dearest]
+        other.operations = [replace(op, repeats=0) for op in other.operations]
+        walk.found.add(other)
     walk.found.add(found[dearest])
     known = len(branches) == 1
     if not known:

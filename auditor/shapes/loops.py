@@ -15,7 +15,7 @@ import numpy as np
 
 from auditor.graph import Graph, Node
 from auditor.shapes.control import body_outputs, carry, close, run_repeated, subgraph
-from auditor.shapes.records import Value
+from auditor.shapes.records import Operation, Value
 from auditor.shapes.scope import Found, Scope
 
 if TYPE_CHECKING:
@@ -75,13 +75,15 @@ def _number(data: Any) -> int | None:
 def _by_data(
     walk: Walk, loop: _Loop, scope: Scope, inputs: tuple[Value | None, ...], *, uniform: bool
 ) -> None:
-    """Count the trips that somebody tells, or at most can be; else leave the loop standing."""
+    """Count the trips that somebody tells, or at most can be; else one, the loop left standing."""
     reason = "trips of a loop whose condition, or count, depends on data"
     taken, _ = walk.decided_by_data(loop.node, loop.most, reason)
     if taken is None:
-        walk.add(loop.node, inputs, scope, {})
-        return
-    count = taken[0]
+        # The loop stands for the trips that are not known; one is counted, with its weights.
+        nothing = (None,) * len(loop.node.outputs)
+        standing = Operation(node=loop.node, inputs=inputs, outputs=nothing, opset=0)
+        walk.found.operations.append(standing)
+    count = taken[0] if taken is not None else 1
     if not uniform and not _by_trips(walk, replace(loop, most=count), scope, forced=True):
         uniform = True
         walk.found.problems.append(

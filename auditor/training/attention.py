@@ -62,7 +62,7 @@ def _found(softmax: Operation, wiring: Wiring) -> Match | None:
         return None
     first, last = before[0], after[-1]
     query, keys, values = first.input(0), first.input(1), last.input(1)
-    members = tuple(dict.fromkeys((*before, softmax, *after)))
+    members = (*before, softmax, *after)
     inner = {v.name for op in members for v in op.outputs if v is not None}
     masks = [
         v
@@ -71,7 +71,7 @@ def _found(softmax: Operation, wiring: Wiring) -> Match | None:
         if v is not None and not v.is_constant and v.name not in inner
     ]
     own = {v.name for v in (query, keys, values) if v is not None}
-    masks = [m for m in dict.fromkeys(masks) if m.name not in own]
+    masks = [m for m in {m.name: m for m in masks}.values() if m.name not in own]
     whole = last.becoming(FUSED, (query, keys, values, *masks), last.result, domain=DOMAIN)
     match = Match(members, whole)
     return match if is_closed(match, wiring) else None
@@ -124,7 +124,7 @@ def _on_to_product(softmax: Operation, wiring: Wiring) -> list[Operation] | None
                 return [*found, reader]
             if reader.op_type not in _AFTER:
                 return None
-            if reader not in found:
+            if all(reader is not f for f in found):
                 found.append(reader)
                 pending.append(reader)
     return None

@@ -54,7 +54,7 @@ MODELS = {
     "a picture": ("picture.onnx", "picture.onnx: not an ONNX model"),
     "truncated": ("truncated.onnx", "truncated.onnx: not an ONNX model, or a truncated one"),
     "no graph": ("no_graph.onnx", "no_graph.onnx: no graph"),
-    "cycle": ("cyclic.onnx", "cyclic.onnx: value 'b'"),
+    "cycle": ("cyclic.onnx", "cyclic.onnx: Add node 'one' depends on itself"),
     "text": ("text.onnx", "text.onnx: not an ONNX model"),
     "zeros": ("zeros.onnx", "zeros.onnx: not an ONNX model"),
     "a folder": ("a_folder", "a_folder: cannot be read"),

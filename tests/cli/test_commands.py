@@ -266,7 +266,9 @@ class TestPlans:
             "tokens = 1e6\nepochs = 3\nbatch_size = 8\ngradient_accumulation = 2\ndevices = 4\n"
             'precision = "amp"\noptimizer = "adam"\nlink_bytes_per_s = 1e10\ntrials = 5\n'
             'input_pipeline_samples_per_s = 1e4\nhardware = "h100"\nregion = "FR"\npue = 1.3\n'
-            'scope = "facility"\naccuracy = 0.5\nbatchnorm = "keep"\n'
+            'scope = "facility"\naccuracy = 0.5\nbatchnorm = "keep"\nattention = "flash"\n'
+            'checkpointing = 4\nsharding = "zero2"\nfreeze = ["*embeddings*"]\n'
+            'trainable = "*"\nassume = {}\n'
             'dims = { sequence = 100 }\nshapes = { input_ids = "8x100" }\n',
             encoding="utf-8",
         )
@@ -284,6 +286,11 @@ class TestPlans:
             "input_pipeline_samples_per_s": 1e4,
             "trials": 5,
             "sequence_length": 100,
+            "attention": "flash",
+            "checkpointing": 4,
+            "sharding": "zero2",
+            "freeze": ["*embeddings*"],
+            "trainable": ["*"],
             "global_batch_size": 64,  # 8 * 2 * 4
             "total_samples": 150_000.0,  # 1e4 * 3 * 5
         }

@@ -9,7 +9,7 @@ import pytest
 from builders import INT64, Given, act, cost, par, single
 from onnx import TensorProto
 
-from auditor.costs import Cost, Family, UnknownCost, Work, cost_of
+from auditor.costs import Cost, Family, Work
 
 MS = "com.microsoft"
 INT32 = TensorProto.INT32
@@ -82,9 +82,15 @@ def test_multi_head_attention(inputs: list[Given]) -> None:
     assert (found.forward.macs, found.backward.macs) == (2100, 4200)
 
 
-def test_packed_multi_head_attention_is_unknown() -> None:
-    op = single("MultiHeadAttention", [act(2, 5, 3, 3, 4)], domain=MS, num_heads=3)
-    assert cost_of(op, frozenset()) == UnknownCost("a packed form of its inputs")
+@pytest.mark.parametrize(
+    ("inputs", "keys"),
+    [([act(2, 5, 3, 3, 4)], 5), ([act(2, 5, 12), act(2, 7, 3, 2, 4)], 7)],
+    ids=["all packed", "keys and values packed"],
+)
+def test_packed_multi_head_attention(inputs: list[Given], keys: int) -> None:
+    # 2 batches, 3 heads, 5 queries; 4 multiply-accumulates for Q K^T and 4 for scores V
+    found = of("MultiHeadAttention", inputs, {0}, domain=MS, num_heads=3)
+    assert found.forward.macs == 2 * 3 * 5 * keys * (4 + 4)
 
 
 GROUPED = {"num_heads": 4, "kv_num_heads": 2, "domain": MS}
@@ -258,7 +264,9 @@ def test_reductions_by_what_each_element_takes() -> None:
     axes = np.asarray([1])
     assert of("ReduceMean", [act(2, 6), axes]).forward.other_flops == 12
     assert of("ReduceSumSquare", [act(2, 6), axes]).forward.other_flops == 24  # square, add
-    assert of("ReduceMax", [act(2, 6), axes], {0}).saved == ("i0",)
+    assert of("ReduceMax", [act(2, 6), axes], {0}).saved == ("i0", "o0")
+    assert of("ReduceSumSquare", [act(2, 6), axes], {0}).saved == ("i0",)
+    assert of("ReduceMean", [act(2, 6), axes], {0}).saved == ()
 
 
 @pytest.mark.parametrize(
@@ -467,8 +475,9 @@ def test_quantization() -> None:
 
 
 def test_sources_read_nothing() -> None:
+    # a draw and two operations that make it normal
     found = of("RandomNormalLike", [act(2, 3)])
-    assert facts(found.forward) == (0, 0, 6)
+    assert facts(found.forward) == (3 * 6, 0, 6)
 
 
 def test_a_projection_costs_once_for_each_gradient_that_is_needed() -> None:

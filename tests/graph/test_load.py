@@ -288,7 +288,30 @@ def written(tmp_path: Path, nodes: list[Any]) -> Path:
 
 def test_a_cycle(tmp_path: Path) -> None:
     path = written(tmp_path, [node("Add", ["x", "y"], ["z"]), node("Relu", ["z"], ["y"])])
-    assert "value 'y', input of Add node '', is used before it is made" in refusal(path)
+    assert "Add node '' depends on itself: the graph has a cycle" in refusal(path)
+
+
+def test_nodes_out_of_order_are_put_in_order(tmp_path: Path) -> None:
+    """As onnxruntime's float16 converter leaves them: casts at the end."""
+    nodes = [
+        node("Relu", ["b"], ["c"]),
+        node("Neg", ["c"], ["y"]),
+        node("Abs", ["x"], ["b"]),
+    ]
+    read = load_model(written(tmp_path, nodes))
+    assert [n.op_type for n in read.graph.nodes] == ["Abs", "Relu", "Neg"]
+
+
+def test_a_value_captured_by_a_subgraph_comes_first(tmp_path: Path) -> None:
+    """What a branch reads from outside is made before the If, wherever the file has it."""
+    branches = {
+        f"{b}_branch": graph([node("Neg", ["late"], [b])], [], [b], name=b)
+        for b in ("then", "else")
+    }
+    nodes = [node("If", ["c"], ["y"], **branches), node("Relu", ["x"], ["late"])]
+    nodes.append(node("IsNaN", ["x"], ["c"]))
+    read = load_model(written(tmp_path, nodes))
+    assert [n.op_type for n in read.graph.nodes] == ["Relu", "IsNaN", "If"]
 
 
 def test_an_input_that_nothing_makes(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from builders import INT64, Given, act, par, single
 from onnx import TensorProto
 
 from auditor.costs import formulas
+from auditor.costs.elementwise import BINARY, UNARY
+from auditor.costs.movement import MOVEMENT
 
 BOOL, UINT8, UINT32 = TensorProto.BOOL, TensorProto.UINT8, TensorProto.UINT32
 IMAGE = [act(2, 4, 8, 8)]
@@ -103,7 +105,13 @@ def sample(op_type: str) -> Sample:
     return ([act(2, 3)] if found.min_input == 1 else PAIR), {}
 
 
-CLAIMED = sorted(n for d, n in formulas() if d == "" and onnx.defs.has(n))
+SIMPLE = (*UNARY, *BINARY, *MOVEMENT, *SAMPLES)
+# The others have their shapes compared with those of onnx's own cases, tests/test_backend_cases.py.
+CLAIMED = sorted(
+    n
+    for d, n in formulas()
+    if d == "" and onnx.defs.has(n) and (n in SIMPLE or n.startswith("Reduce"))
+)
 
 
 @pytest.mark.parametrize("op_type", CLAIMED)

@@ -75,7 +75,12 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "recomposed": MappingProxyType({}),
         "possible_tie": None,
         "memory": Memory(
-            parameters_bytes=0, gradients_bytes=0, optimizer_bytes=0, activations_bytes=0
+            parameters_bytes=0,
+            gradients_bytes=0,
+            optimizer_bytes=0,
+            activations_bytes=0,
+            saved_bytes=0,
+            moments=((0, 0),),
         ),
     }
     return Profile(**(fields | other))

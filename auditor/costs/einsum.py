@@ -1,0 +1,188 @@
+"""Einsum: contracted in pairs from left to right, as onnxruntime does it.
+
+Source: onnxruntime/core/providers/cpu/math/einsum_utils of microsoft/onnxruntime: indices that
+nothing behind needs are summed before a product; what is left of two operands is one batched
+matrix product, of as many multiply-accumulates as their indices together have values.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from auditor.costs.matmul import Product, matmul_family, product_cost
+from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
+from auditor.costs.registry import formula
+from auditor.shapes import Operation, Value
+
+# One letter an axis; the axes of an ellipsis are numbered from the last.
+Letters = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Chain:
+    """The steps of one einsum, and the sizes of what they hand on."""
+
+    costs: list[Cost] = field(default_factory=list)
+    made: dict[str, int] = field(default_factory=dict)
+
+    def add(self, cost: Cost) -> None:
+        self.costs.append(cost)
+
+    def cost(self) -> Cost:
+        """Add up the steps; what they keep beside the operator's own values is extra."""
+        saved = dict.fromkeys(n for c in self.costs for n in c.saved)
+        forward, backward = Work(), Work()
+        for step in self.costs:
+            forward, backward = forward + step.forward, backward + step.backward
+        return Cost(
+            family=max(self.costs, key=lambda c: c.forward.flops).family,
+            forward=forward,
+            backward=backward,
+            forward_kernels=len(self.costs),
+            backward_kernels=sum(c.backward_kernels for c in self.costs),
+            saved=tuple(n for n in saved if n not in self.made),
+            extra_saved_bytes=sum(self.made.get(n, 0) for n in saved),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """An operand or an intermediate result with a letter for each axis, none twice."""
+
+    letters: Letters
+    value: Value
+    trained: bool
+
+    def sizes(self) -> Mapping[str, int]:
+        return dict(zip(self.letters, self.value.dims, strict=True))
+
+
+def _letters(term: str, rank: int) -> Letters:
+    """Letters of the axes, an ellipsis spread over those that have none.
+
+    Raises:
+        ValueError: there are more letters than axes, or fewer.
+    """
+    before, dots, behind = term.partition("...")
+    open_axes = rank - len(before) - len(behind)
+    if open_axes < 0 or (open_axes and not dots):
+        raise ValueError(f"{term!r} for {rank} axes")
+    return (*before, *(f".{i}" for i in reversed(range(open_axes))), *behind)
+
+
+def parse(equation: str, ranks: Sequence[int]) -> tuple[list[Letters], Letters]:
+    """Split an equation into the letters of its operands and those of its result.
+
+    Raises:
+        ValueError: it does not fit the operands.
+    """
+    inputs, arrow, output = equation.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ranks):
+        raise ValueError(f"{equation!r} for {len(ranks)} operands")
+    letters = [_letters(t, r) for t, r in zip(terms, ranks, strict=True)]
+    dots = sorted({c for t in letters for c in t if c[0] == "."}, reverse=True)
+    if arrow:
+        before, found, behind = output.partition("...")
+        return letters, (*before, *(dots if found else ()), *behind)
+    counts = Counter(c for t in letters for c in t if c[0] != ".")
+    once = sorted(c for c, n in counts.items() if n == 1)
+    return letters, (*dots, *once)
+
+
+def _sized(letters: Iterable[str], *terms: _Term) -> tuple[int, ...]:
+    """Size of every letter in any of the terms: an axis of one is broadcast."""
+    known: Counter[str] = Counter()
+    for term in terms:
+        known |= Counter(dict(term.sizes()))
+    return tuple(known[c] for c in letters)
+
+
+def _made(chain: _Chain, name: str, letters: Letters, *terms: _Term) -> _Term:
+    value = Value(name, terms[0].value.dtype, _sized(letters, *terms))
+    chain.made[name] = value.bytes
+    return _Term(letters, value, any(t.trained for t in terms))
+
+
+@formula("Einsum")
+def einsum(op: Operation, grads: Grads) -> Cost | UnknownCost:
+    """Any number of operands, with ellipsis, diagonals and sums over indices of one operand."""
+    values = [op.required(i) for i in range(len(op.inputs))]
+    letters, output = parse(str(op.node.attributes["equation"]), [len(v.dims) for v in values])
+    terms = [_Term(a, v, i in grads) for i, (a, v) in enumerate(zip(letters, values, strict=True))]
+    chain = _Chain()
+    left = _prepared(terms[0], {*output, *(c for t in letters[1:] for c in t)}, chain)
+    for index, term in enumerate(terms[1:], start=1):
+        later = {*output, *(c for t in letters[index + 1 :] for c in t)}
+        left = _pair(left, term, later, chain, op.result if index + 1 == len(terms) else None)
+    if not chain.costs:
+        chain.add(_pass(left, replace(left, value=op.result), 0))
+    return chain.cost()
+
+
+def _prepared(term: _Term, needed: set[str], chain: _Chain) -> _Term:
+    """Take diagonals, and sum over what nothing behind needs."""
+    once = tuple(dict.fromkeys(term.letters))
+    if len(once) < len(term.letters):
+        first = {c: term.value.dims[term.letters.index(c)] for c in once}
+        value = replace(term.value, name=f"{term.value.name}/diagonal")
+        value = replace(value, shape=tuple(first.values()), origin="activation", data=None)
+        chain.made[value.name] = value.bytes
+        chain.add(_pass(term, _Term(once, value, term.trained), 0, picks=True))
+        term = _Term(once, value, term.trained)
+    kept = tuple(c for c in once if c in needed)
+    if len(kept) < len(once):
+        made = _made(chain, f"{term.value.name}/sum", kept, term)
+        chain.add(_pass(term, made, term.value.size))
+        term = made
+    return term
+
+
+def _pass(source: _Term, made: _Term, flops: int, picks: bool = False) -> Cost:
+    """Go over one operand: a diagonal, a sum, or at the end a transposition."""
+    read = made.value if picks else source.value
+    backward = work(reads=(made.value,), writes=(source.value,)) if source.trained else Work()
+    return Cost(
+        family=Family.REDUCTION if flops else Family.MOVEMENT,
+        forward=work(other_flops=flops, reads=(read,), writes=(made.value,)),
+        backward=backward,
+        backward_kernels=int(source.trained),
+    )
+
+
+def _pair(left: _Term, right: _Term, later: set[str], chain: _Chain, result: Value | None) -> _Term:
+    """Multiply two operands and sum over what neither the result nor a later operand needs."""
+    left = _prepared(left, later | set(right.letters), chain)
+    right = _prepared(right, later | set(left.letters), chain)
+    joint = tuple(dict.fromkeys((*left.letters, *right.letters)))
+    kept = tuple(c for c in joint if c in later)
+    made = _made(chain, f"{left.value.name}*{right.value.name}", kept, left, right)
+    out = made.value if result is None else result
+    points = math.prod(_sized(joint, left, right))
+    grads = frozenset(i for i, t in enumerate((left, right)) if t.trained)
+    if len(kept) < len(joint):
+        family = matmul_family(left.value if left.value.is_constant else right.value)
+        product = Product(family=family, macs=points, left=left.value, right=right.value, out=out)
+        chain.add(product_cost(product, grads))
+    else:
+        chain.add(_without_sum(left, right, out, points))
+    return replace(made, value=out) if result is None else made
+
+
+def _without_sum(left: _Term, right: _Term, out: Value, points: int) -> Cost:
+    """An outer or elementwise product: one operation a point, and one for each gradient."""
+    backward = Work()
+    for term, other in ((left, right), (right, left)):
+        if term.trained:
+            backward += work(other_flops=points, reads=(out, other.value), writes=(term.value,))
+    kept = [o.value for t, o in ((left, right), (right, left)) if t.trained]
+    return Cost(
+        family=Family.ELEMENTWISE,
+        forward=work(other_flops=points, reads=(left.value, right.value), writes=(out,)),
+        backward=backward,
+        backward_kernels=left.trained + right.trained,
+        saved=names(*kept),
+    )
