@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from auditor.costs.matmul import Product, matmul_family, product_cost
 from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names, work
 from auditor.costs.registry import formula
 from auditor.shapes import Operation, Value
-
-# One letter an axis; the axes of an ellipsis are numbered from the last.
-Letters = tuple[str, ...]
+from auditor.shapes.contrib_einsum import Letters, parse
 
 
 @dataclass(slots=True)
@@ -58,39 +56,6 @@ class _Term:
 
     def sizes(self) -> Mapping[str, int]:
         return dict(zip(self.letters, self.value.dims, strict=True))
-
-
-def _letters(term: str, rank: int) -> Letters:
-    """Letters of the axes, an ellipsis spread over those that have none.
-
-    Raises:
-        ValueError: there are more letters than axes, or fewer.
-    """
-    before, dots, behind = term.partition("...")
-    open_axes = rank - len(before) - len(behind)
-    if open_axes < 0 or (open_axes and not dots):
-        raise ValueError(f"{term!r} for {rank} axes")
-    return (*before, *(f".{i}" for i in reversed(range(open_axes))), *behind)
-
-
-def parse(equation: str, ranks: Sequence[int]) -> tuple[list[Letters], Letters]:
-    """Split an equation into the letters of its operands and those of its result.
-
-    Raises:
-        ValueError: it does not fit the operands.
-    """
-    inputs, arrow, output = equation.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if len(terms) != len(ranks):
-        raise ValueError(f"{equation!r} for {len(ranks)} operands")
-    letters = [_letters(t, r) for t, r in zip(terms, ranks, strict=True)]
-    dots = sorted({c for t in letters for c in t if c[0] == "."}, reverse=True)
-    if arrow:
-        before, found, behind = output.partition("...")
-        return letters, (*before, *(dots if found else ()), *behind)
-    counts = Counter(c for t in letters for c in t if c[0] != ".")
-    once = sorted(c for c, n in counts.items() if n == 1)
-    return letters, (*dots, *once)
 
 
 def _sized(letters: Iterable[str], *terms: _Term) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work, names,
 from auditor.costs.registry import MICROSOFT, formula
 from auditor.shapes import Operation
 
+_STATE = 5  # the input that the state starts from
 _GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 # Elementwise operations per hidden unit and step, from the equations in the ONNX
 # specification: activations (4 for a sigmoid, 1 for tanh), products and sums.
@@ -72,10 +73,13 @@ def _layer(op: Operation, grads: Grads, kind: str, units: int) -> Cost:
     kernels = 2 * run.longest * directions
     if not grads:
         return Cost(family=Family.RECURRENT, forward=forward + read_again, forward_kernels=kernels)
-    # Both weights' gradients, the state's always, the input's where it is needed.
-    through = recurrence.size + (weight.size if 0 in grads else 0)
+    # Both weights' gradients; the input's where it is needed; the state's at every step but
+    # the first, unless what it starts from needs one.
+    through = run.taken * (weight.size if 0 in grads else 0)
+    sequences = run.taken // run.longest if run.longest else 0
+    through += (run.taken - (0 if _STATE in grads else sequences)) * recurrence.size
     backward = work(
-        macs=macs + run.taken * through,
+        macs=macs + through,
         other_flops=2 * pointwise,
         reads=(x, weight, recurrence),
         writes=[op.inputs[i] for i in grads],

@@ -123,11 +123,9 @@ def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
     function = _FORMULAS.get(key)
     if function is None:
         return UnknownCost(_UNCOSTED.get(key, "no formula for this operator"))
-    for value in (*operation.inputs, *operation.outputs[:1]):
-        if value is not None and value.shape is None:
-            return UnknownCost(f"shape of {value.name!r} is not known")
-    if not any(operation.outputs):
-        return UnknownCost("none of its outputs is used")
+    lacking = _lacking(operation)
+    if lacking is not None:
+        return UnknownCost(lacking)
     try:
         return function(operation, frozenset() if key in _FLAT else grads)
     except MissingValueError as error:
@@ -136,7 +134,24 @@ def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
         return UnknownCost(f"its inputs or attributes are not those of the standard ({error!r})")
 
 
+def _lacking(operation: Operation) -> str | None:
+    """What there is no costing without."""
+    for value in (*operation.inputs, *operation.outputs[:1]):
+        if value is not None and value.shape is None:
+            return f"shape of {value.name!r} is not known"
+    return None if any(operation.outputs) else "none of its outputs is used"
+
+
 def is_constant(operation: Operation) -> bool:
-    """Whether the result is known before the step runs."""
+    """Whether the result is known before the step runs.
+
+    A product of weights alone is not: a training computes it anew from what it has learned
+    (the relative positions of DeBERTa).
+    """
     made = [v for v in operation.outputs if v is not None]
+    if operation.op_type in _PRODUCTS and any(v.data is None for v in made):
+        return False
     return bool(made) and all(v.is_constant or v.data is not None for v in made)
+
+
+_PRODUCTS = frozenset({"MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose"})

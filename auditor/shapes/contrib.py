@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from auditor.graph import Node
 from auditor.shapes import (
     contrib_attention,
+    contrib_einsum,
     contrib_layout,
     contrib_misc,
     contrib_products,
@@ -27,6 +28,7 @@ _REFUSALS = (
 
 RULES: Mapping[Key, Rule] = {
     **contrib_attention.RULES,
+    **contrib_einsum.RULES,
     **contrib_layout.RULES,
     **contrib_misc.RULES,
     **contrib_products.RULES,

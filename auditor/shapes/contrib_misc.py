@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from auditor.shapes.contrib_rules import (
     MICROSOFT,
     Call,
@@ -203,6 +205,21 @@ def _unpooled(call: Call) -> Sequence[Typed]:
     return [(call.dtype(0), tuple(call.numbers(2)))]
 
 
+def _compress(call: Call) -> Sequence[Typed]:
+    """Exactly where the condition is known; else the size depends on data."""
+    kept, shape = int(np.count_nonzero(call.numbers(1))), call.shape(0)
+    axis = call.attribute("axis")
+    return [(call.dtype(0), (kept,) if axis is None else with_axis(shape, int(axis), kept))]
+
+
+def _updated(call: Call) -> Sequence[Typed]:
+    """An optimizer's new values, then its new states, behind rate, step, values and gradients."""
+    states = {"Adam": 2}.get(call.node.op_type, 1)
+    count = (len(call.inputs) - 2) // (2 + states)
+    places = [*range(2, 2 + count), *range(2 + 2 * count, len(call.inputs))]
+    return [call.typed(i) for i in places]
+
+
 def _frames(call: Call) -> Sequence[Typed]:
     """STFT: onnx's inference forgets that half of the spectrum is the default (1.23)."""
     batch, samples = call.shape(0)[:2]
@@ -272,6 +289,7 @@ _DEFAULT: Mapping[str, Rule] = {
         ),
         like(0),
     ),
+    "Compress": _compress,
     "Crop": _cropped,
     "MaxUnpool": _unpooled,
     "Range": _range,
@@ -281,4 +299,10 @@ _DEFAULT: Mapping[str, Rule] = {
     "GivenTensorFill": _filled,
 }  # fmt: skip
 
-RULES: Mapping[Key, Rule] = {**everywhere(MICROSOFT, _MICROSOFT), **everywhere("", _DEFAULT)}
+_UPDATES: Mapping[str, Rule] = dict.fromkeys(("Adagrad", "Adam", "Momentum"), _updated)
+
+RULES: Mapping[Key, Rule] = {
+    **everywhere(MICROSOFT, _MICROSOFT),
+    **everywhere("", _DEFAULT),
+    **everywhere("ai.onnx.preview.training", _UPDATES),
+}

@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
 from auditor.shapes.contrib_rules import (
     Call,
     Key,
@@ -110,13 +108,6 @@ def _gru(call: Call) -> Sequence[Typed]:
     return [(dtype, (steps, directions, batch, hidden)), (dtype, (directions, batch, hidden))]
 
 
-def _compress(call: Call) -> Sequence[Typed]:
-    """Where the condition is known; else the size depends on data."""
-    kept, shape = int(np.count_nonzero(call.numbers(1))), call.shape(0)
-    axis = call.attribute("axis")
-    return [(call.dtype(0), (kept,) if axis is None else with_axis(shape, int(axis), kept))]
-
-
 def _dropout(call: Call) -> Sequence[Typed]:
     return [call.typed(0), call.typed(0)]
 
@@ -143,7 +134,6 @@ _RULES: Mapping[str, Rule] = {
     "BatchNormalization": _batch_norm,
     "Dropout": _dropout,
     "GRU": _gru,
-    "Compress": _compress,
 }
 
 RULES: Mapping[Key, Rule] = everywhere("", _RULES)

@@ -169,8 +169,8 @@ class Walk:
             tensor = node.attributes["value"]
             return ((tensor.dtype, tensor.shape),)
         found = infer_contrib(node, inputs) or infer(node, inputs, self.opsets) or ()
-        if all(typed == (None, None) for typed in found):
-            found = infer_legacy(node, inputs) or ((None, None),) * len(node.outputs)
+        if not found or found[0][1] is None:
+            found = infer_legacy(node, inputs) or found or ((None, None),) * len(node.outputs)
         if self.told(node)[0] is None:
             found = tuple(
                 typed if _is_known(typed[1]) else self._stated(value_info.get(name), typed)

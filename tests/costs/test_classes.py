@@ -61,7 +61,8 @@ def test_every_reason_says_something() -> None:
 
 
 def test_formulas_are_for_domains_that_exist() -> None:
-    assert {d for d, _ in formulas()} <= {MS, *FAMILIES, *LAYOUTS}
+    # "auditor" is of operators that no file holds: the training's own
+    assert {d for d, _ in formulas()} <= {MS, "auditor", *FAMILIES, *LAYOUTS}
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ SAMPLES: dict[str, Sample] = {
     "TopK": ([act(2, 9), np.asarray([3])], {"outputs": 2}),
     "Cast": ([act(2, 3)], {"to": TensorProto.FLOAT16}),
     "CastLike": (PAIR, {}),
+    "BitCast": ([act(2, 3)], {"to": TensorProto.INT32, "opset": 26}),
     "Not": ([act(2, 3, dtype=BOOL)], {}),
     "BitwiseNot": ([act(2, 3, dtype=UINT8)], {}),
     **{op: ([act(2, 3, dtype=BOOL)] * 2, {}) for op in ("And", "Or", "Xor")},
