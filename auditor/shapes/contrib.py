@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from auditor.graph import Node
 from auditor.shapes import (
     contrib_attention,
+    contrib_default,
     contrib_einsum,
     contrib_layout,
     contrib_misc,
@@ -28,6 +29,7 @@ _REFUSALS = (
 
 RULES: Mapping[Key, Rule] = {
     **contrib_attention.RULES,
+    **contrib_default.RULES,
     **contrib_einsum.RULES,
     **contrib_layout.RULES,
     **contrib_misc.RULES,

@@ -1,16 +1,12 @@
 """Output shapes of com.microsoft's other operators: activations, norms, movement, signals.
 
-Source: microsoft/onnxruntime docs/ContribOperators.md.  `_DEFAULT` holds operators that
-onnxruntime or Caffe2 put into the default domain, where onnx has no schema of them, and forms
-of standard ones that its inference leaves open.
+Source: microsoft/onnxruntime docs/ContribOperators.md.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-
-import numpy as np
 
 from auditor.shapes.contrib_rules import (
     MICROSOFT,
@@ -25,13 +21,15 @@ from auditor.shapes.contrib_rules import (
 )
 
 
-def _skip_norm(call: Call) -> Sequence[Typed]:
+def skip_norm(call: Call) -> Sequence[Typed]:
+    """Result, mean, inverse deviation, and the sum that was normalized."""
     dtype, shape = call.dtype(0), call.shape(0)
     statistics = ("float32", (*shape[:-1], 1))
     return [(dtype, shape), statistics, statistics, (dtype, shape)]
 
 
-def _simplified_norm(call: Call) -> Sequence[Typed]:
+def simplified_norm(call: Call) -> Sequence[Typed]:
+    """Result, and one inverse deviation for everything behind the axis."""
     dtype, shape = call.dtype(0), call.shape(0)
     axis = int(call.attribute("axis", -1)) % len(shape)
     kept = (*shape[:axis], *(1 for _ in shape[axis:]))
@@ -39,7 +37,7 @@ def _simplified_norm(call: Call) -> Sequence[Typed]:
 
 
 def _layer_norm(call: Call) -> Sequence[Typed]:
-    made, statistics = _simplified_norm(call)
+    made, statistics = simplified_norm(call)
     return [made, statistics, statistics]
 
 
@@ -120,7 +118,8 @@ def _pad(call: Call) -> Sequence[Typed]:
     return [(call.dtype(0), tuple(d + pads[i] + pads[i + half] for i, d in enumerate(shape)))]
 
 
-def _range(call: Call) -> Sequence[Typed]:
+def ranged(call: Call) -> Sequence[Typed]:
+    """Numbers from start to limit, where both are known."""
     start, limit = call.data(0), call.data(1)
     delta = call.data(2) if call.value(2) is not None else [1]
     if start is None or limit is None or delta is None:
@@ -176,66 +175,6 @@ def _word_convolution(call: Call) -> Sequence[Typed]:
     return [(call.dtype(1), (*call.shape(0)[:-1], call.shape(1)[0]))]
 
 
-def _cropped(call: Call) -> Sequence[Typed]:
-    batch, channels, height, width = call.shape(0)
-    left, top, right, bottom = call.node.attributes["border"]
-    height, width = call.attribute("scale") or (height - top - bottom, width - left - right)
-    return [(call.dtype(0), (batch, channels, height, width))]
-
-
-def _sliced(call: Call) -> Sequence[Typed]:
-    shape, starts, ends = call.shape(0), call.numbers(1), call.numbers(2)
-    axes = call.numbers(3) if call.value(3) is not None else list(range(len(starts)))
-    for axis, start, end in zip(axes, starts, ends, strict=True):
-        begin, stop, _ = slice(start, end).indices(shape[axis])
-        shape = with_axis(shape, axis, max(0, stop - begin))
-    return [(call.dtype(0), shape)]
-
-
-def _filled(call: Call) -> Sequence[Typed]:
-    more = tuple(call.attribute("extra_shape", ()))
-    if call.value(0) is None:
-        return [("float32", (*call.attribute("shape", ()), *more))]
-    known = call.numbers(0) if call.attribute("input_as_shape", 0) else call.shape(0)
-    return [("float32", (*known, *more))]
-
-
-def _unpooled(call: Call) -> Sequence[Typed]:
-    """MaxUnpool with its output's shape as an input, which onnx does not look into."""
-    return [(call.dtype(0), tuple(call.numbers(2)))]
-
-
-def _compress(call: Call) -> Sequence[Typed]:
-    """Exactly where the condition is known; else the size depends on data."""
-    kept, shape = int(np.count_nonzero(call.numbers(1))), call.shape(0)
-    axis = call.attribute("axis")
-    return [(call.dtype(0), (kept,) if axis is None else with_axis(shape, int(axis), kept))]
-
-
-def _updated(call: Call) -> Sequence[Typed]:
-    """An optimizer's new values, then its new states, behind rate, step, values and gradients."""
-    states = {"Adam": 2}.get(call.node.op_type, 1)
-    count = (len(call.inputs) - 2) // (2 + states)
-    places = [*range(2, 2 + count), *range(2 + 2 * count, len(call.inputs))]
-    return [call.typed(i) for i in places]
-
-
-def _frames(call: Call) -> Sequence[Typed]:
-    """STFT: onnx's inference forgets that half of the spectrum is the default (1.23)."""
-    batch, samples = call.shape(0)[:2]
-    (step,) = call.numbers(1)
-    length = call.shape(2)[0] if call.value(2) is not None else call.numbers(3)[0]
-    bins = length // 2 + 1 if call.attribute("onesided", 1) else length
-    return [(call.dtype(0), (batch, (samples - length) // step + 1, bins, 2))]
-
-
-def _normalized_text(call: Call) -> Sequence[Typed]:
-    """As many texts come out as go in, unless some words are dropped: that depends on data."""
-    if call.attribute("stopwords"):
-        raise ValueError("how many texts are left depends on data")
-    return [call.typed(0)]
-
-
 _SAME = (
     "Gelu", "FastGelu", "QuickGelu", "BiasGelu", "BiasAdd", "BiasSoftmax", "GroupNorm",
     "Inverse", "Trilu", "ScaledSiLU", "GatedAdd", "GatedRMSNorm", "BranchwiseRMSNorm",
@@ -250,9 +189,9 @@ _MICROSOFT: Mapping[str, Rule] = {
     "BiasSplitGelu": _bias_split_gelu,
     "SkipGroupNorm": _skip_group_norm,
     "LayerNormalization": _layer_norm,
-    "SimplifiedLayerNormalization": _simplified_norm,
-    "SkipLayerNormalization": _skip_norm,
-    "SkipSimplifiedLayerNormalization": _skip_norm,
+    "SimplifiedLayerNormalization": simplified_norm,
+    "SkipLayerNormalization": skip_norm,
+    "SkipSimplifiedLayerNormalization": skip_norm,
     "EmbedLayerNormalization": _embed_norm(2),
     "QEmbedLayerNormalization": _embed_norm("float32"),
     "CDist": _cdist,
@@ -267,7 +206,7 @@ _MICROSOFT: Mapping[str, Rule] = {
     "Irfft": _signal,
     "IsAllFinite": lambda _: [("bool", ())],
     "Pad": _pad,
-    "Range": _range,
+    "Range": ranged,
     "UnfoldTensor": _unfold,
     "MurmurHash3": _hash,
     "NGramRepeatBlock": like(1),
@@ -279,30 +218,4 @@ _MICROSOFT: Mapping[str, Rule] = {
     "WordConvEmbedding": _word_convolution,
 }
 
-_DEFAULT: Mapping[str, Rule] = {
-    "SimplifiedLayerNormalization": _simplified_norm,
-    "SkipSimplifiedLayerNormalization": _skip_norm,
-    **dict.fromkeys(
-        (
-            "Affine", "ImageScaler", "ParametricSoftplus", "Scale", "ScaledTanh",
-            "MemcpyFromHost", "MemcpyToHost",
-        ),
-        like(0),
-    ),
-    "Compress": _compress,
-    "Crop": _cropped,
-    "MaxUnpool": _unpooled,
-    "Range": _range,
-    "STFT": _frames,
-    "StringNormalizer": _normalized_text,
-    "DynamicSlice": _sliced,
-    "GivenTensorFill": _filled,
-}  # fmt: skip
-
-_UPDATES: Mapping[str, Rule] = dict.fromkeys(("Adagrad", "Adam", "Momentum"), _updated)
-
-RULES: Mapping[Key, Rule] = {
-    **everywhere(MICROSOFT, _MICROSOFT),
-    **everywhere("", _DEFAULT),
-    **everywhere("ai.onnx.preview.training", _UPDATES),
-}
+RULES: Mapping[Key, Rule] = everywhere(MICROSOFT, _MICROSOFT)

@@ -351,8 +351,6 @@ def scripted(model: nn.Module, *shape: int) -> Made:
 
 # --- by hand ----------------------------------------------------------------------------------
 
-RANDOM = np.random.default_rng(0)
-
 
 def drawn(name: str, *shape: int, scale: float = 0.1) -> TensorProto:
     values = np.random.default_rng(len(name)).normal(0, scale, shape).astype(np.float32)
