@@ -110,6 +110,14 @@ def _count(op: Operation, name: str) -> int:
     return value.value.size if isinstance(value, Tensor) else len(value)
 
 
+def _with_weights(forward: Work, count: int) -> Cost:
+    """A product that reads `count` weights from its attributes besides."""
+    read = _ELEMENT_BYTES * count
+    return Cost(
+        family=Family.MATMUL, forward=forward + Work(read_bytes=read, weight_read_bytes=read)
+    )
+
+
 @formula("LinearClassifier", "LinearRegressor", domain=ML, differentiable=False)
 def linear_model(op: Operation, grads: Grads) -> Cost | UnknownCost:
     """Samples times coefficients, and the intercepts."""
@@ -121,11 +129,7 @@ def linear_model(op: Operation, grads: Grads) -> Cost | UnknownCost:
         reads=op.inputs,
         writes=op.outputs,
     )
-    weights = _ELEMENT_BYTES * (coefficients + intercepts)
-    return Cost(
-        family=Family.MATMUL,
-        forward=forward + Work(read_bytes=weights, weight_read_bytes=weights),
-    )
+    return _with_weights(forward, coefficients + intercepts)
 
 
 # Of a kernel's value, beside the product: RBF squares a difference of sums (3) and exp.
@@ -149,11 +153,7 @@ def support_vectors(op: Operation, grads: Grads) -> Cost | UnknownCost:
         reads=op.inputs,
         writes=op.outputs,
     )
-    weights = _ELEMENT_BYTES * (elements + coefficients)
-    return Cost(
-        family=Family.MATMUL,
-        forward=forward + Work(read_bytes=weights, weight_read_bytes=weights),
-    )
+    return _with_weights(forward, elements + coefficients)
 
 
 # Elementary operations per element of the result.

@@ -5,19 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditor.checkpointing import StepSizes, checkpointed_memory, segments
+from auditor.checkpointing import Segments, StepSizes, checkpointed_memory
 from auditor.costs import Work
-from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
+from auditor.memory import CostedStep
+from auditor.profile.costing import keeps_fp32_in_autocast
 from auditor.profile.records import Memory, ProfileOptions
-from auditor.shapes import ShapedGraph, Value
+from auditor.shapes import Value
 from auditor.training import parameter_count
 
 
-def update_work(count: int, options: ProfileOptions) -> Work:
-    """The optimizer reads parameter, gradient and states, and writes all but the gradient."""
+def _share(count: int, options: ProfileOptions, *, is_split: bool) -> int:
+    """What one device holds of `count`: all of it, or its part."""
+    return -(-count // options.devices) if is_split else count
+
+
+def update_work(trained: int, options: ProfileOptions) -> Work:
+    """The optimizer reads parameter, gradient and states, and writes all but the gradient.
+
+    Each device updates those of the `trained` parameters that it holds the states of.
+    """
     mode, optimizer = options.precision, options.optimizer
     if optimizer.name == "none":
         return Work()
+    count = _share(trained, options, is_split=options.sharding.splits_optimizer)
     states = optimizer.states * mode.state_bytes
     return Work(
         other_flops=optimizer.flops * count,
@@ -40,24 +50,27 @@ class Parameters:
 
 
 def memory_of(
-    costs: Sequence[Costed],
+    steps: Sequence[CostedStep],
+    cut: Segments,
     parameters: Parameters,
-    graph: ShapedGraph,
+    outputs: Sequence[Value],
     options: ProfileOptions,
 ) -> Memory:
-    """Account for parameters, gradients, optimizer states and activations in bytes, per device."""
+    """Account for parameters, gradients, optimizer states and activations in bytes, per device.
+
+    `cut` divides the `steps`, those of the graph that run, into checkpointed segments.
+    """
     mode, optimizer = options.precision, options.optimizer
     held = parameter_count(parameters.learned.values())
     trained = parameter_count(parameters.trained.values())
     products = product_parameters(parameters.learned)
-    fp32 = _kept_in_fp32(costs) if mode.keeps_fp32 else frozenset()
+    fp32 = _kept_in_fp32(steps) if mode.keeps_fp32 else frozenset()
 
     def value_bytes(value: Value) -> int:
         width = 4 if value.name in fp32 else mode.activation_bytes
         return value.size * width if value.is_float else value.bytes
 
-    steps = [step for step in known(costs) if step[0].repeats]
-    logits = [v for v in graph.outputs if v.is_float and v.known]
+    logits = [v for v in outputs if v.is_float and v.known]
     # The loss keeps the log-probabilities and makes the logits' gradient, both in fp32
     # under autocast.
     width = 4 if mode.keeps_fp32 else mode.activation_bytes
@@ -67,26 +80,23 @@ def memory_of(
     def at_batch(count: int) -> int:
         return count * options.batch_size // options.graph_batch_size
 
-    def share(count: int, is_split: bool) -> int:
-        return -(-count // options.devices) if is_split else count
-
     def gradient_bytes(value: Value) -> int:
         own = value.name in parameters.trained
-        return share(value.size * mode.gradient_bytes * own, sharding.splits_gradients)
+        return _share(
+            value.size * mode.gradient_bytes * own, options, is_split=sharding.splits_gradients
+        )
 
-    sizes = StepSizes(
-        value_bytes,
-        gradient_bytes,
-        loss_bytes,
-    )
-    peaks = checkpointed_memory(steps, segments(steps, options.checkpointing), logits, sizes)
+    sizes = StepSizes(value_bytes, gradient_bytes, loss_bytes)
+    peaks = checkpointed_memory(steps, cut, logits, sizes)
     parameters_bytes = held * mode.parameter_bytes + products * mode.copy_bytes
     states_bytes = 0 if frozen else trained * optimizer.states * mode.state_bytes
-    gradients_bytes = share(trained * mode.gradient_bytes, sharding.splits_gradients)
+    gradients_bytes = _share(
+        trained * mode.gradient_bytes, options, is_split=sharding.splits_gradients
+    )
     return Memory(
-        parameters_bytes=share(parameters_bytes, sharding.splits_parameters),
+        parameters_bytes=_share(parameters_bytes, options, is_split=sharding.splits_parameters),
         gradients_bytes=gradients_bytes,
-        optimizer_bytes=share(states_bytes, sharding.splits_optimizer),
+        optimizer_bytes=_share(states_bytes, options, is_split=sharding.splits_optimizer),
         activations_bytes=at_batch(peaks.peak_bytes),
         saved_bytes=at_batch(peaks.saved_bytes),
         moments=tuple(
@@ -96,11 +106,11 @@ def memory_of(
     )
 
 
-def _kept_in_fp32(costs: Iterable[Costed]) -> frozenset[str]:
+def _kept_in_fp32(steps: Iterable[CostedStep]) -> frozenset[str]:
     """Outputs of the operations that autocast runs in fp32."""
     return frozenset(
         v.name
-        for operation, cost, _ in known(costs)
+        for operation, cost, _ in steps
         if keeps_fp32_in_autocast(operation, cost)
         for v in operation.outputs
         if v is not None

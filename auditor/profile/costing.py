@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from auditor.costs import Cost, Family, Grads, UnknownCost, Work, cost_of
+from auditor.memory import CostedStep
 from auditor.shapes import Operation
 
 Costed = tuple[Operation, Cost | UnknownCost, Grads]
@@ -27,9 +28,14 @@ def file_costs(operations: Sequence[Operation], training: Iterable[Costed]) -> t
     )
 
 
-def known(costs: Iterable[Costed]) -> Iterable[tuple[Operation, Cost, Grads]]:
+def known(costs: Iterable[Costed]) -> Iterable[CostedStep]:
     """Leave out the operations that have no cost."""
     return ((op, cost, g) for op, cost, g in costs if isinstance(cost, Cost))
+
+
+def running(costs: Iterable[Costed]) -> list[CostedStep]:
+    """Leave out besides those that never run, as the other branch of an If."""
+    return [step for step in known(costs) if step[0].repeats]
 
 
 def total(works: Iterable[Work]) -> Work:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from auditor.checkpointing import Segments
 from auditor.costs import NOTHING, Family, UnknownCost, Work
+from auditor.memory import CostedStep
 from auditor.profile.costing import Costed, keeps_fp32_in_autocast, known
 from auditor.profile.records import CostedOperation, FamilyProfile, OpTypeProfile, UnknownOperators
 from auditor.shapes import Operation, Value, dtype_bits
@@ -25,13 +26,13 @@ def _element_bytes(operation: Operation) -> float:
 
 
 def costed_operations(
-    costs: Iterable[Costed], scale: tuple[int, int], cut: Segments
+    steps: Iterable[CostedStep], scale: tuple[int, int], cut: Segments
 ) -> Iterable[CostedOperation]:
     """Turn the operations that run in every step into their work at the batch asked for.
 
     What is checkpointed runs forward once more in the backward pass.
     """
-    for index, (operation, cost, _) in enumerate(known(costs)):
+    for index, (operation, cost, _) in enumerate(steps):
         if cost.family is Family.CONSTANT:
             continue
         forward = cost.training_forward or cost.forward
@@ -52,11 +53,11 @@ def costed_operations(
         )
 
 
-def gradient_sums(costs: Iterable[Costed], scale: tuple[int, int]) -> Iterable[CostedOperation]:
+def gradient_sums(steps: Iterable[CostedStep], scale: tuple[int, int]) -> Iterable[CostedOperation]:
     """Where a value feeds several operations, their gradients are added up."""
     readers: dict[str, int] = {}
     values: dict[str, Value] = {}
-    for operation, _, grads in known(costs):
+    for operation, _, grads in steps:
         for index in grads:
             value = operation.inputs[index]
             if value is not None and not value.is_constant:

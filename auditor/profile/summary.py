@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.checkpointing import segments
 from auditor.profile.accounts import Parameters, memory_of, product_parameters, update_work
-from auditor.profile.costing import costs_of, file_costs, known, total
+from auditor.profile.costing import costs_of, file_costs, known, running, total
 from auditor.profile.operations import (
     by_family,
     by_op_type,
@@ -42,23 +42,22 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     training = costs_of(training_graph.operations, grads)
     own = file_costs(graph.operations, training)
     scale = (options.batch_size, options.graph_batch_size)
-    cut = segments(list(known(training)), options.checkpointing)
+    steps = running(training)
+    cut = segments(steps, options.checkpointing)
     operations = (
-        *costed_operations(training, scale, cut),
-        *gradient_sums(training, scale),
+        *costed_operations(steps, scale, cut),
+        *gradient_sums(steps, scale),
         loss(training_graph.outputs, scale),
     )
     unknown = unknown_operators(own)
     count = parameter_count(trained.values())
-    # Each device updates what it holds the states of.
-    trained_share = -(-count // options.devices) if options.sharding.splits_optimizer else count
     return Profile(
         batch_size=options.batch_size,
         graph_batch_size=options.graph_batch_size,
         forward=total(c.forward.repeated(o.repeats) for o, c, _ in known(own)).at_batch(*scale),
         training_forward=total(o.forward for o in operations),
         backward=total(o.backward for o in operations),
-        optimizer_update=update_work(trained_share, options),
+        optimizer_update=update_work(count, options),
         by_op_type=by_op_type(own, operations, scale),
         by_family=by_family(own, operations, scale),
         operations=operations,
@@ -74,5 +73,5 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         undecided_count=restored.undecided,
         recomposed=recomposed,
         possible_tie=possible_tie(graph, stored),
-        memory=memory_of(training, Parameters(learned, trained), training_graph, options),
+        memory=memory_of(steps, cut, Parameters(learned, trained), training_graph.outputs, options),
     )

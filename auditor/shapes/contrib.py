@@ -19,8 +19,8 @@ from auditor.shapes import (
     legacy,
     ml,
 )
-from auditor.shapes.contrib_rules import UNKNOWN, Call, Key, Rule, Typed
-from auditor.shapes.records import Value
+from auditor.shapes.records import Typed, Value
+from auditor.shapes.rules import UNKNOWN, Call, Key, Rule
 
 # What a rule raises for inputs that the operator does not allow, or that are not known.
 _REFUSALS = (

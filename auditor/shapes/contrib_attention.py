@@ -8,17 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from auditor.shapes.contrib_rules import (
-    MICROSOFT,
-    UNKNOWN,
-    Call,
-    Key,
-    Rule,
-    Shape,
-    Typed,
-    everywhere,
-    like,
-)
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import MICROSOFT, UNKNOWN, Call, Key, Rule, Shape, everywhere, like
 
 
 def _sizes(call: Call, width: int) -> tuple[int, int]:

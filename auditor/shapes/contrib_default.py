@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from auditor.shapes.contrib_misc import ranged, simplified_norm, skip_norm
-from auditor.shapes.contrib_rules import Call, Key, Rule, Typed, everywhere, like, with_axis
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import Call, Key, Rule, everywhere, like, with_axis
 
 
 def _cropped(call: Call) -> Sequence[Typed]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from auditor.shapes.contrib_rules import Call, Key, Rule, Typed
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import Call, Key, Rule
 
 # One letter an axis; the axes of an ellipsis are numbered from the last.
 Letters = tuple[str, ...]

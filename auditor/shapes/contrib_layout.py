@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from auditor.shapes.contrib_rules import (
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import (
     MICROSOFT,
     Call,
     Key,
     Rule,
     Shape,
-    Typed,
     channels_first,
     channels_last,
     everywhere,

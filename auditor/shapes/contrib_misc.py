@@ -8,17 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from auditor.shapes.contrib_rules import (
-    MICROSOFT,
-    Call,
-    Key,
-    Rule,
-    Typed,
-    broadcast,
-    everywhere,
-    like,
-    with_axis,
-)
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import MICROSOFT, Call, Key, Rule, broadcast, everywhere, like, with_axis
 
 
 def skip_norm(call: Call) -> Sequence[Typed]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from auditor.shapes.contrib_rules import (
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import (
     MICROSOFT,
     Call,
     Key,
     Rule,
     Shape,
-    Typed,
     broadcast,
     dtype_of,
     everywhere,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def subgraph(node: Node, name: str) -> Graph:
     return graph
 
 
-def _if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+def run_if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     """Run the branch that is taken where that is known, else the one that costs more."""
     condition = inputs[0] if inputs else None
     branches = [subgraph(node, "then_branch"), subgraph(node, "else_branch")]
@@ -45,9 +45,7 @@ def _if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     dearest = max(range(len(found)), key=lambda i: walk.given.price(found[i].operations))
     if len(found) > 1:
         # What is in the other branch is in the file, but does not run.
-        other = found[1 - dearest]
-        other.operations = [replace(op, repeats=0) for op in other.operations]
-        walk.found.add(other)
+        walk.found.add(found[1 - dearest].repeated(0))
     walk.found.add(found[dearest])
     known = len(branches) == 1
     if not known:
@@ -61,7 +59,7 @@ def _if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
             scope.values[outer] = value if known else replace(value, data=None)
 
 
-def _scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+def run_scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     """Run the body once for every element along the scanned inputs' axis.
 
     Until operator set 8 the first input held the sequences' lengths, and the first axis
@@ -78,7 +76,7 @@ def _scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     states = len(inputs) - scanned
     axes = node.attributes.get("scan_input_axes", (0,) * scanned)
     inner = walk.open(node, scope)
-    count = 0
+    count, carried = 0, []
     for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
         if value is None:
             continue
@@ -88,10 +86,12 @@ def _scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
             count, shape = shape[axis], shape[:axis] + shape[axis + 1 :]
         inner.values[tensor.name] = replace(value, shape=shape, data=None)
         if index < states:
-            carry(walk, tensor.name, value, inner)
-    run_repeated(walk, body, inner, count * batch)
+            carried.append(carry(tensor.name, value, inner))
+    found = walk.trial(body, inner)
     names = [t.name for t in body.outputs]
-    close(walk, [t.name for t in body.inputs][:states], names, inner)
+    carried += close([t.name for t in body.inputs][:states], names, inner)
+    walk.found.add(found.repeated(count * batch))
+    walk.found.carried += carried
     body_outputs(node, names, (inner, scope), states, count)
     _move_scanned_axes(node, scope, states, count)
     if with_batch:
@@ -116,7 +116,7 @@ def _move_scanned_axes(node: Node, scope: Scope, states: int, count: int) -> Non
             scope.values[outer] = replace(value, shape=shape)
 
 
-def _sequence_map(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
+def run_sequence_map(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     """Run the body once for every tensor of the sequences."""
     first = inputs[0].elements if inputs and inputs[0] is not None else None
     if first is None:
@@ -138,28 +138,22 @@ def _sequence_map(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
             scope.values[name] = Value(scope.prefix + name, "sequence", (), elements=tuple(results))
 
 
-def carry(walk: Walk, name: str, start: Value, inner: Scope) -> None:
+def carry(name: str, start: Value, inner: Scope) -> tuple[str, str]:
     """Let a state begin as `start`: a value of its own, since later trips give it another.
 
-    It has the first trip's shape, but not its value.
+    It has the first trip's shape, but not its value.  Returns what it starts from, and it.
     """
     inner.values[name] = replace(start, name=inner.prefix + name, origin="activation", data=None)
-    walk.found.carried.append((start.name, inner.prefix + name))
+    return start.name, inner.prefix + name
 
 
-def close(walk: Walk, states: Sequence[str], names: Sequence[str], inner: Scope) -> None:
-    """Note which result of the body is the state of the next trip."""
-    for state, name in zip(states, names, strict=False):
-        if state in inner.values and name in inner.values:
-            walk.found.carried.append((inner.values[name].name, inner.prefix + state))
-
-
-def run_repeated(walk: Walk, body: Graph, inner: Scope, count: int) -> None:
-    """Run a body once and count it `count` times."""
-    before = walk.repeats
-    walk.repeats = before * count
-    walk.run(body, inner)
-    walk.repeats = before
+def close(states: Sequence[str], names: Sequence[str], inner: Scope) -> list[tuple[str, str]]:
+    """Return which result of the body is which state of the next trip."""
+    return [
+        (inner.values[name].name, inner.prefix + state)
+        for state, name in zip(states, names, strict=False)
+        if state in inner.values and name in inner.values
+    ]
 
 
 def body_outputs(
@@ -175,18 +169,3 @@ def body_outputs(
             # Under its own name, so that what reads it is known to depend on the body.
             value = replace(value, shape=(count, *value.shape))
         scope.values[outer] = replace(value, data=None)
-
-
-def _loop(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
-    """Run the body as often as the loop does (see `loops`)."""
-    from auditor.shapes.loops import run_loop
-
-    run_loop(walk, node, inputs, scope)
-
-
-CONTROL: Mapping[str, Callable[[Walk, Node, Inputs, Scope], None]] = {
-    "If": _if,
-    "Loop": _loop,
-    "Scan": _scan,
-    "SequenceMap": _sequence_map,
-}

@@ -9,15 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from auditor.graph import Node
-from auditor.shapes.onnx_inference import Typed
-from auditor.shapes.records import Value
-
-Inputs = Sequence[Value | None]
+from auditor.shapes.records import Typed, Value
+from auditor.shapes.rules import MICROSOFT, Call, Key, Shape, with_axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,70 +24,58 @@ class Bounded:
     outputs: Callable[[int], Sequence[Typed]]
 
 
-def bounded(node: Node, inputs: Inputs) -> Bounded | None:
+def bounded(node: Node, inputs: Sequence[Value | None]) -> Bounded | None:
     """Return what bounds the size of an operator's outputs; None where data does not decide."""
     rule = _RULES.get((node.domain, node.op_type))
-    if rule is None or not inputs or inputs[0] is None or inputs[0].shape is None:
+    if rule is None:
         return None
+    call = Call(node, inputs)
     try:
-        return rule(node, inputs, inputs[0].shape)
+        return rule(call, call.shape(0))
     except (IndexError, LookupError, TypeError, ValueError):
-        return None  # inputs that the operator does not allow
+        return None  # inputs that the operator does not allow, or of unknown shape
 
 
-def _data(inputs: Inputs, index: int) -> Any:
-    value = inputs[index] if index < len(inputs) else None
-    return None if value is None else value.data
+def _along(call: Call, shape: Shape) -> tuple[int, Callable[[int], Shape]]:
+    """The size along `axis`, and the shape at another; all elements in a row without one."""
+    axis = call.attribute("axis")
+    if axis is None:
+        return math.prod(shape), lambda n: (n,)
+    return shape[axis], lambda n: with_axis(shape, axis, n)
 
 
-def _present(inputs: Inputs, index: int) -> Value | None:
-    return inputs[index] if index < len(inputs) else None
-
-
-def _with(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
-    axis %= len(shape)
-    return (*shape[:axis], size, *shape[axis + 1 :])
-
-
-def _non_zero(_: Node, __: Inputs, shape: tuple[int, ...]) -> Bounded:
+def _non_zero(_: Call, shape: Shape) -> Bounded:
     rank = max(1, len(shape))
     return Bounded(
         math.prod(shape), "every element may be non-zero", lambda n: [("int64", (rank, n))]
     )
 
 
-def _compress(node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bounded:
-    condition, dtype = inputs[1], inputs[0].dtype if inputs[0] else None
-    kept = math.prod(condition.shape) if condition and condition.shape is not None else None
-    axis = node.attributes.get("axis")
-    whole = math.prod(shape) if axis is None else shape[int(axis)]
-    limit = whole if kept is None else min(whole, kept)
-    return Bounded(
-        limit,
-        "the condition may hold for all",
-        lambda n: [(dtype, (n,) if axis is None else _with(shape, int(axis), n))],
-    )
+def _compress(call: Call, shape: Shape) -> Bounded:
+    whole, cut = _along(call, shape)
+    condition, dtype = call.typed(1)[1], call.dtype(0)
+    limit = whole if condition is None else min(whole, math.prod(condition))
+    return Bounded(limit, "the condition may hold for all", lambda n: [(dtype, cut(n))])
 
 
-def _unique(node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bounded:
-    dtype, axis = inputs[0].dtype if inputs[0] else None, node.attributes.get("axis")
-    whole = math.prod(shape) if axis is None else shape[int(axis)]
+def _unique(call: Call, shape: Shape) -> Bounded:
+    whole, cut = _along(call, shape)
+    dtype = call.dtype(0)
 
     def outputs(n: int) -> Sequence[Typed]:
-        first = (n,) if axis is None else _with(shape, int(axis), n)
-        return [(dtype, first), ("int64", (n,)), ("int64", (whole,)), ("int64", (n,))]
+        return [(dtype, cut(n)), ("int64", (n,)), ("int64", (whole,)), ("int64", (n,))]
 
     return Bounded(whole, "all elements may differ", outputs)
 
 
-def _non_max_suppression(_: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bounded:
-    scores, most = inputs[1], _data(inputs, 2)
-    classes = scores.shape[1] if scores and scores.shape else 1
+def _non_max_suppression(call: Call, shape: Shape) -> Bounded:
+    scores, most = call.typed(1)[1], call.data(2)
+    classes = scores[1] if scores else 1
     batch, boxes = shape[0], shape[1]
-    if _present(inputs, 2) is None:
+    if call.value(2) is None:
         kept = 0  # the specification's default: none
     else:
-        kept = boxes if most is None else min(boxes, max(0, int(np.ravel(most)[0])))
+        kept = boxes if most is None else min(boxes, max(0, int(most[0])))
     return Bounded(
         batch * classes * kept,
         f"at most {kept} boxes of each of {classes} classes in each of {batch} images",
@@ -100,38 +83,34 @@ def _non_max_suppression(_: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bou
     )
 
 
-def _slice(_: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bounded | None:
+def _slice(call: Call, shape: Shape) -> Bounded | None:
     """A slice is no longer than what it is cut from; here its ends are computed."""
-    starts = _present(inputs, 1)
-    if starts is None or not starts.shape:
+    (count,) = call.shape(1)
+    axes = range(count) if call.value(3) is None else call.numbers(3)
+    if not axes:
         return None
-    dtype = inputs[0].dtype if inputs[0] else None
-    axes_value = _present(inputs, 3)
-    axes = range(starts.shape[0]) if axes_value is None else np.ravel(axes_value.data).tolist()
-    if not axes or any(axis is None for axis in axes):
-        return None
-    first = int(axes[0])
+    dtype, first = call.dtype(0), axes[0]
     return Bounded(
         shape[first],
         "a slice is at most as long as what it is cut from",
-        lambda n: [(dtype, _with(shape, first, n))],
+        lambda n: [(dtype, with_axis(shape, first, n))],
     )
 
 
-def _top_k(node: Node, inputs: Inputs, shape: tuple[int, ...]) -> Bounded:
-    dtype, axis = inputs[0].dtype if inputs[0] else None, int(node.attributes.get("axis", -1))
+def _top_k(call: Call, shape: Shape) -> Bounded:
+    dtype, axis = call.dtype(0), call.attribute("axis", -1)
     return Bounded(
         shape[axis],
         "at most every element is among the largest",
-        lambda n: [(dtype, _with(shape, axis, n)), ("int64", _with(shape, axis, n))],
+        lambda n: [(dtype, with_axis(shape, axis, n)), ("int64", with_axis(shape, axis, n))],
     )
 
 
-_RULES: Mapping[tuple[str, str], Callable[[Node, Inputs, tuple[int, ...]], Bounded | None]] = {
+_RULES: Mapping[Key, Callable[[Call, Shape], Bounded | None]] = {
     ("", "NonZero"): _non_zero,
     ("", "Compress"): _compress,
     ("", "Unique"): _unique,
-    ("com.microsoft", "Unique"): _unique,
+    (MICROSOFT, "Unique"): _unique,
     ("", "NonMaxSuppression"): _non_max_suppression,
     ("", "Slice"): _slice,
     ("", "TopK"): _top_k,

@@ -10,17 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from auditor.shapes.contrib_rules import (
-    Call,
-    Key,
-    Rule,
-    Typed,
-    broadcast,
-    everywhere,
-    like,
-    windows,
-    with_axis,
-)
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import Call, Key, Rule, broadcast, everywhere, like, windows, with_axis
 
 
 def _into_first(call: Call) -> Sequence[Typed]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.graph import Graph, Node
-from auditor.shapes.control import body_outputs, carry, close, run_repeated, subgraph
+from auditor.shapes.control import body_outputs, carry, close, subgraph
 from auditor.shapes.records import Operation, Value
 from auditor.shapes.scope import Found, Scope
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.shapes.walk import Walk
 
 # A loop's body takes the trip number and the condition, then the states.
-CONDITION, FIRST_STATE = 1, 2
+FIRST_STATE = 2
 # Exporters write the largest integer for a loop that only its condition ends.
 UNBOUNDED = 2**31 - 1
 # Walking trip by trip stops here: no export has been seen that needs more.
@@ -42,6 +42,11 @@ class _Loop:
     def name(self) -> str:
         return self.node.name or self.node.outputs[0]
 
+    @property
+    def results(self) -> list[str]:
+        """What the body hands on: all but its first output, the condition."""
+        return [t.name for t in self.body.outputs][1:]
+
 
 def run_loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Scope) -> None:
     """Append what a loop runs, as often as it does, where that can be known."""
@@ -53,19 +58,17 @@ def run_loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Sc
         most = 0  # a loop that never starts
     loop = _Loop(node, subgraph(node, "body"), most, inputs[FIRST_STATE:])
     told = walk.told(node)[0]
-    if most == 0:
-        _alike(walk, loop, scope, 0)
-        return
-    goes_on, uniform, known = _probe(walk, loop, scope)
-    counted = goes_on and uniform and most is not None
-    if counted and known:
-        _alike(walk, loop, scope, most or 0)
-    elif told is None and _by_trips(walk, loop, scope, demand_known=uniform and not known):
+    first = _first_trip(walk, loop, scope)
+    if most == 0 or (first.goes_on and first.stable and first.known and most is not None):
+        _alike(walk, loop, first, scope, most)
+    elif told is None and _by_trips(
+        walk, loop, scope, demand_known=first.stable and not first.known
+    ):
         pass
-    elif counted:
-        _alike(walk, loop, scope, most or 0)
+    elif first.goes_on and first.stable and most is not None:
+        _alike(walk, loop, first, scope, most)
     else:
-        _by_data(walk, loop, scope, inputs, uniform=uniform)
+        _by_data(walk, loop, first, scope, inputs)
 
 
 def _number(data: Any) -> int | None:
@@ -73,53 +76,68 @@ def _number(data: Any) -> int | None:
 
 
 def _by_data(
-    walk: Walk, loop: _Loop, scope: Scope, inputs: tuple[Value | None, ...], *, uniform: bool
+    walk: Walk, loop: _Loop, first: _Trip, scope: Scope, inputs: tuple[Value | None, ...]
 ) -> None:
     """Count the trips that somebody tells, or at most can be; else one, the loop left standing."""
     reason = "trips of a loop whose condition, or count, depends on data"
-    taken, _ = walk.decided_by_data(loop.node, loop.most, reason)
+    taken = walk.decided_by_data(loop.node, loop.most, reason)
     if taken is None:
         # The loop stands for the trips that are not known; one is counted, with its weights.
         nothing = (None,) * len(loop.node.outputs)
         standing = Operation(node=loop.node, inputs=inputs, outputs=nothing, opset=0)
         walk.found.operations.append(standing)
     count = taken[0] if taken is not None else 1
-    if not uniform and not _by_trips(walk, replace(loop, most=count), scope, forced=True):
-        uniform = True
+    if not first.stable:
+        if _by_trips(walk, replace(loop, most=count), scope, forced=True):
+            return
         walk.found.problems.append(
             f"Loop node {loop.name!r}: its states change their shape; every trip counts as the "
             "first"
         )
-    if uniform:
-        _alike(walk, loop, scope, count)
+    _alike(walk, loop, first, scope, count)
 
 
-def _starts(loop: _Loop) -> tuple[Value | None, ...]:
-    return (Value("i", "int64", ()), Value("c", "bool", ()), *loop.states)
+@dataclass(frozen=True, slots=True)
+class _Trip:
+    """The first trip, walked aside.
 
-
-def _probe(walk: Walk, loop: _Loop, scope: Scope) -> tuple[bool, bool, bool]:
-    """Run a trip aside.
-
-    Tells whether the loop goes on whatever the data, whether each trip is like this one, and
-    whether every shape in it is known.
+    `goes_on`: the loop does whatever the data; `stable`: the states keep their shapes, so
+    that each trip is like this one; `known`: every shape in it is.
     """
+
+    inner: Scope
+    found: Found
+    goes_on: bool
+    stable: bool
+    known: bool
+
+
+def _first_trip(walk: Walk, loop: _Loop, scope: Scope) -> _Trip:
     inner = walk.open(loop.node, scope)
     names = [t.name for t in loop.body.inputs]
-    for index, (name, value) in enumerate(zip(names, _starts(loop), strict=False)):
-        if value is not None:
-            # The body runs only where the condition held.
-            data = np.asarray(True) if index == CONDITION else None
-            inner.values[name] = replace(value, data=data)
+    # The body runs only where the condition held.
+    starts = (Value("i", "int64", ()), Value("c", "bool", (), data=np.asarray(True)))
+    inner.values.update(zip(names, starts, strict=False))
+    carried = [
+        carry(name, state, inner)
+        for name, state in zip(names[FIRST_STATE:], loop.states, strict=False)
+        if state is not None
+    ]
     found = walk.trial(loop.body, inner)
-    results = [inner.values.get(t.name) for t in loop.body.outputs]
-    condition = results[0].data if results and results[0] is not None else None
-    goes_on = condition is not None and bool(np.asarray(condition).all())
-    stable = all(
-        state is not None and result is not None and _same_type(state, result)
-        for state, result in zip(loop.states, results[1:], strict=False)
+    found.carried += carried + close(names[FIRST_STATE:], loop.results, inner)
+    results = [inner.values.get(name) for name in loop.results]
+    condition = inner.values.get(loop.body.outputs[0].name) if loop.body.outputs else None
+    held = None if condition is None else condition.data
+    return _Trip(
+        inner,
+        found,
+        goes_on=held is not None and bool(np.asarray(held).all()),
+        stable=all(
+            state is not None and result is not None and _same_type(state, result)
+            for state, result in zip(loop.states, results, strict=False)
+        ),
+        known=_all_known(found),
     )
-    return goes_on, stable, _all_known(found)
 
 
 def _same_type(one: Value, other: Value) -> bool:
@@ -134,19 +152,10 @@ def _all_known(found: Found) -> bool:
     return all(v is None or v.known for op in found.operations for v in op.outputs)
 
 
-def _alike(walk: Walk, loop: _Loop, scope: Scope, count: int) -> None:
+def _alike(walk: Walk, loop: _Loop, first: _Trip, scope: Scope, count: int) -> None:
     """Count the body `count` times, every trip like the first."""
-    inner = walk.open(loop.node, scope)
-    for index, (tensor, value) in enumerate(zip(loop.body.inputs, _starts(loop), strict=False)):
-        if value is not None:
-            inner.values[tensor.name] = replace(value, data=None)
-            if index >= FIRST_STATE:
-                carry(walk, tensor.name, value, inner)
-    run_repeated(walk, loop.body, inner, count)
-    # The body's first output is the condition, which the node does not give out.
-    names = [t.name for t in loop.body.outputs][1:]
-    close(walk, [t.name for t in loop.body.inputs][FIRST_STATE:], names, inner)
-    body_outputs(loop.node, names, (inner, scope), len(loop.states), count)
+    walk.found.add(first.found.repeated(count))
+    body_outputs(loop.node, loop.results, (first.inner, scope), len(loop.states), count)
 
 
 def _by_trips(

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from auditor.graph import Tensor
-from auditor.shapes.contrib_rules import Call, Key, Rule, Typed, everywhere, like
+from auditor.shapes.records import Typed
+from auditor.shapes.rules import Call, Key, Rule, everywhere, like
 
 DOMAIN = "ai.onnx.ml"
 

@@ -12,7 +12,7 @@ from onnx import NodeProto, TensorProto, TypeProto
 from onnx.defs import OpSchema, SchemaError
 
 from auditor.graph import Node, array_to_proto
-from auditor.shapes.records import Value
+from auditor.shapes.records import Typed, Value
 
 # What onnx raises where a node is not what its schema says; the caller goes on without it.
 _REFUSALS = (
@@ -22,12 +22,9 @@ _REFUSALS = (
     ValueError,
     KeyError,
 )
-Typed = tuple[str | None, tuple[int, ...] | None]
 
 # Operators whose output types are those of another, which onnx has a shape function for.
 _RELATED_SCHEMA = {
-    ("com.microsoft", "FusedConv"): "Conv",
-    ("com.microsoft", "FusedGemm"): "Gemm",
     # Defined by a function body, which per-operator inference does not look into.
     ("", "GreaterOrEqual"): "Greater",
     ("", "LessOrEqual"): "Less",

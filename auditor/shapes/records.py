@@ -31,6 +31,10 @@ FLOAT_DTYPES = frozenset(
 _BITS = {"bool": 8, "bfloat16": 16, "object": 64}
 
 
+# An element type and a shape, each None where it is not known.
+Typed = tuple[str | None, tuple[int, ...] | None]
+
+
 @cache
 def dtype_bits(dtype: str | None) -> int:
     """Return the size of one element in bits; 32 where the type is not known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from auditor.graph import Tensor
@@ -54,6 +54,13 @@ class Found:
     problems: list[str] = field(default_factory=list)
     data_sizes: list[DataSize] = field(default_factory=list)
     carried: list[tuple[str, str]] = field(default_factory=list)
+
+    def repeated(self, count: int) -> Found:
+        """Return the same, every operation run `count` times as often."""
+        if count == 1:
+            return self
+        often = [replace(op, repeats=op.repeats * count) for op in self.operations]
+        return replace(self, operations=often)
 
     def add(self, other: Found) -> None:
         """Append what another walk collected; what it says twice is said once."""

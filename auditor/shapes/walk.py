@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +10,12 @@ import numpy as np
 
 from auditor.graph import Graph, Node, Tensor
 from auditor.shapes.contrib import infer_contrib, infer_legacy
-from auditor.shapes.control import CONTROL
+from auditor.shapes.control import run_if, run_scan, run_sequence_map
 from auditor.shapes.data_dependent import bounded
 from auditor.shapes.folding import MAX_ELEMENTS, fold
-from auditor.shapes.onnx_inference import Typed, infer
-from auditor.shapes.records import Basis, DataSize, Operation, Value
+from auditor.shapes.loops import run_loop
+from auditor.shapes.onnx_inference import infer
+from auditor.shapes.records import Basis, DataSize, Operation, Typed, Value
 from auditor.shapes.scope import Found, Given, Scope, Sizes, bind_shape
 from auditor.shapes.sequences import holds, sequence_output
 
@@ -29,7 +30,6 @@ class Walk:
         self.hints: Mapping[str, Sizes] = {}
         self.found = Found()
         self.outermost = Scope({}, "", "")
-        self.repeats = 1
         self.opened: set[str] = set()
         self.used: set[str] = set()
 
@@ -65,8 +65,8 @@ class Walk:
                 )
                 continue
             inputs = tuple(scope.values.get(n) for n in node.inputs)
-            if node.domain == "" and node.op_type in CONTROL:
-                CONTROL[node.op_type](self, node, inputs, scope)
+            if node.domain == "" and node.op_type in _CONTROL:
+                _CONTROL[node.op_type](self, node, inputs, scope)
                 continue
             self.add(node, inputs, scope, graph.value_info)
 
@@ -87,13 +87,10 @@ class Walk:
             inputs=inputs,
             outputs=outputs,
             opset=self.opsets.get(node.domain, 1),
-            repeats=self.repeats,
         )
         self.found.operations.append(operation)
 
-    def decided_by_data(
-        self, node: Node, limit: int | None, reason: str
-    ) -> tuple[Sizes | None, Basis]:
+    def decided_by_data(self, node: Node, limit: int | None, reason: str) -> Sizes | None:
         """Return the size to count with where the data decides one, and note it.
 
         What a run showed goes before what the user assumes, that before the bound.
@@ -106,7 +103,7 @@ class Walk:
         size = DataSize(node=name, op_type=node.key, basis=basis, count=count, reason=reason)
         if size not in self.found.data_sizes:
             self.found.data_sizes.append(size)
-        return taken, basis
+        return taken
 
     def told(self, node: Node) -> tuple[Sizes | None, Basis]:
         """Return the size that a run showed or the user assumes for a node's output."""
@@ -185,15 +182,15 @@ class Walk:
     ) -> tuple[Typed, ...]:
         """Settle the dimensions that the data decides, as far as anything tells them."""
         bound = bounded(node, inputs)
-        if node.op_type in CONTROL:
+        if node.op_type in _CONTROL:
             taken = None  # a loop left standing has been noted already
         elif bound is not None:
-            taken, _ = self.decided_by_data(node, bound.limit, bound.reason)
+            taken = self.decided_by_data(node, bound.limit, bound.reason)
             if taken is not None and len(taken) == 1:
                 types = tuple(bound.outputs(min(taken[0], bound.limit)))
                 return (*types, *((None, None),) * len(node.outputs))[: len(node.outputs)]
         elif inputs and all(v is None or v.known for v in inputs) and any(t[0] for t in found):
-            taken, _ = self.decided_by_data(node, None, "computed from the values of the data")
+            taken = self.decided_by_data(node, None, "computed from the values of the data")
         else:
             taken = None
         first = _filled(found[0][1], taken) if taken is not None else None
@@ -226,3 +223,11 @@ def _initializer(tensor: Tensor, prefix: str) -> Value:
     if data is not None and data.size > MAX_ELEMENTS:
         data = None
     return Value(prefix + tensor.name, tensor.dtype, shape, "initializer", data)
+
+
+_CONTROL: Mapping[str, Callable[[Walk, Node, tuple[Value | None, ...], Scope], None]] = {
+    "If": run_if,
+    "Loop": run_loop,
+    "Scan": run_scan,
+    "SequenceMap": run_sequence_map,
+}

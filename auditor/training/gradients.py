@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from auditor.costs import Grads
+from auditor.costs import Grads, is_differentiable
 from auditor.shapes import ShapedGraph, Value
-
-# Constant almost everywhere: automatic differentiation stops here.
-_FLAT = frozenset({"Floor", "Ceil", "Round", "Sign", "Shape", "Size", "NonZero", "EyeLike"})
 
 
 def gradients(graph: ShapedGraph, parameters: Mapping[str, Value]) -> tuple[Grads, ...]:
@@ -42,8 +39,8 @@ def _depends_on(graph: ShapedGraph, names: set[str]) -> set[str]:
     reached = set(names)
     while True:
         for operation in graph.operations:
-            if operation.op_type in _FLAT:
-                continue
+            if not is_differentiable(operation.node.domain, operation.op_type):
+                continue  # constant almost everywhere, or no function of its inputs
             if any(v is not None and v.name in reached for v in operation.inputs):
                 reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
         later = {state for source, state in graph.carried if source in reached} - reached

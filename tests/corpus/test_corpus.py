@@ -25,7 +25,6 @@ from auditor.optimizers import optimizer
 from auditor.pipeline import _expanded
 from auditor.precision import precision
 from auditor.profile import Profile, ProfileOptions, profile, summary
-from auditor.profile.costing import known
 from auditor.shapes import infer_shapes
 
 HERE = Path(__file__).resolve().parent
@@ -104,19 +103,17 @@ def measured(name: str) -> Measured:
     seen: list[ActivationMemory] = []
     real = summary.memory_of
 
-    def spy(costs: Any, *rest: Any) -> Any:
+    def spy(steps: Any, cut: Any, parameters: Any, outputs: Any, options: Any) -> Any:
         # The memory of the same step without the cross-entropy that the profile assumes.
-        outputs = [v for v in rest[1].outputs if v.is_float and v.known]
-        trained = rest[0].trained
         seen.append(
             activation_memory(
-                [step for step in known(costs) if step[0].repeats],
+                steps,
                 lambda v: v.bytes,
-                outputs,
-                gradient_bytes=lambda v: v.bytes * (v.name in trained),
+                [v for v in outputs if v.is_float and v.known],
+                gradient_bytes=lambda v: v.bytes * (v.name in parameters.trained),
             )
         )
-        return real(costs, *rest)
+        return real(steps, cut, parameters, outputs, options)
 
     start = time.perf_counter()
     shapes = {key: tuple(s) for key, s in FILES[name].runtime["input_shapes"].items()}

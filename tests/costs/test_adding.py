@@ -11,7 +11,7 @@ import builders
 import pytest
 
 from auditor.costs import plain, records, registry
-from auditor.shapes import contrib, contrib_rules
+from auditor.shapes import contrib, rules
 from auditor.shapes.records import Operation
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "adding-an-operator.md"
@@ -27,9 +27,9 @@ def test_the_example_is_an_operator_with_shape_cost_and_test(
 ) -> None:
     blocks = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
     shape, formula, test = (textwrap.dedent(block) for block in blocks)
-    line = eval("{" + shape + "}", vars(contrib_rules))  # noqa: S307  (the page's own line)
-    rules = {**contrib.RULES, **contrib_rules.everywhere("com.microsoft", line)}
-    monkeypatch.setattr(contrib, "RULES", rules)
+    line = eval("{" + shape + "}", vars(rules))  # noqa: S307  (the page's own line)
+    more = {**contrib.RULES, **rules.everywhere("com.microsoft", line)}
+    monkeypatch.setattr(contrib, "RULES", more)
     monkeypatch.setattr(registry, "_FORMULAS", dict(registry.formulas()))
     names: dict[str, Any] = {"Operation": Operation}
     for module in (registry, plain, records, builders):

@@ -11,10 +11,9 @@ import numpy as np
 import onnx
 
 from auditor.graph import Node
-from auditor.shapes.records import Value
+from auditor.shapes.records import Typed, Value
 
 Shape = tuple[int, ...]
-Typed = tuple[str | None, Shape | None]
 Key = tuple[str, str]  # domain, op type
 
 MICROSOFT = "com.microsoft"
