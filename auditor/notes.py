@@ -49,6 +49,12 @@ def _of_graph(facts: Facts) -> list[str]:
         lines.append(
             f"operations that the export spells out run as one in the training step: {kinds}"
         )
+    if found.quantized_product_count:
+        lines.append(
+            f"{found.quantized_product_count} products between DequantizeLinear and "
+            "QuantizeLinear run on integers, together with those around them; quantized weights "
+            "are not trained"
+        )
     if facts.bound.batch_fixed:
         lines.append(
             f"the export fixes the batch at {facts.bound.graph_batch_size}: the step is scaled "

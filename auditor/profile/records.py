@@ -135,6 +135,7 @@ class Profile:
     restored_count: int
     undecided_count: int
     recomposed: Mapping[str, int]
+    quantized_product_count: int
     possible_tie: tuple[Value, Value] | None
     memory: Memory
 

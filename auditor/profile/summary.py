@@ -18,9 +18,11 @@ from auditor.shapes import ShapedGraph
 from auditor.training import (
     attention_as,
     gradients,
+    learned,
     parameter_count,
     parameters,
     possible_tie,
+    quantized_products,
     recompose,
     restore_batch_normalization,
     selected,
@@ -30,12 +32,13 @@ from auditor.training import (
 
 def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     """Sum up the costs of `graph` and of the training step behind it."""
-    stored = parameters(graph)
+    stored, node_count = parameters(graph), len(graph.operations)
+    graph, quantized_count = quantized_products(graph)
     restored = restore_batch_normalization(unfuse(graph), options.batch_norm)
     # A parameter that folding made is gone, those that it swallowed are back.
-    learned = {n: v for n, v in stored.items() if n not in restored.dropped}
-    learned |= restored.added
-    trained = selected(learned, restored.graph, options.freeze, options.trainable)
+    kept = {n: v for n, v in learned(graph, stored).items() if n not in restored.dropped}
+    kept |= restored.added
+    trained = selected(kept, restored.graph, options.freeze, options.trainable)
     whole, attention_count = attention_as(restored.graph, options.attention)
     training_graph, recomposed = recompose(whole)
     grads = gradients(training_graph, trained)
@@ -62,16 +65,17 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         by_family=by_family(own, operations, scale),
         operations=operations,
         unknown=unknown,
-        node_count=len(graph.operations),
-        known_node_count=len(graph.operations) - sum(u.count for u in unknown),
+        node_count=node_count,
+        known_node_count=node_count - sum(u.count for u in unknown),
         parameter_count=parameter_count(stored.values()),
-        training_parameter_count=parameter_count(learned.values()),
+        training_parameter_count=parameter_count(kept.values()),
         trained_parameter_count=count,
         attention_count=attention_count,
-        product_parameter_count=product_parameters(learned),
+        product_parameter_count=product_parameters(kept),
         restored_count=restored.count,
         undecided_count=restored.undecided,
         recomposed=recomposed,
+        quantized_product_count=quantized_count,
         possible_tie=possible_tie(graph, stored),
-        memory=memory_of(steps, cut, Parameters(learned, trained), training_graph.outputs, options),
+        memory=memory_of(steps, cut, Parameters(kept, trained), training_graph.outputs, options),
     )

@@ -6,29 +6,12 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from auditor.shapes import Operation, ShapedGraph, Value
+from auditor.training.fixed import SETTINGS, Fixed
 
-# Inputs that are settings or statistics, never learned: op type -> positions.
-_NOT_LEARNED: Mapping[str, frozenset[int]] = {
-    "BatchNormalization": frozenset({3, 4}),
-    "Resize": frozenset({1, 2, 3}),
-    "Upsample": frozenset({1}),
-    "Clip": frozenset({1, 2}),
-    "Pad": frozenset({2}),
-    "Dropout": frozenset({1, 2}),
-    "Range": frozenset({0, 1, 2}),
-    "OneHot": frozenset({1, 2}),
-    "QuantizeLinear": frozenset({1, 2}),
-    "DequantizeLinear": frozenset({1, 2}),
-    "NonMaxSuppression": frozenset({3, 4}),
-    "ScatterND": frozenset({0, 2}),  # masks written out, as in Swin
-}
 # Here even a single element is a weight or a bias.
 _WEIGHT_SLOTS = frozenset(
     {"Conv", "ConvTranspose", "Gemm", "BatchNormalization", "LayerNormalization", "PRelu"}
 )
-# Where these read nothing but positions and constants, the constants are the fixed
-# frequencies of a positional encoding (rotary, sinusoidal), which are buffers.
-_PERIODIC = frozenset({"Sin", "Cos"})
 # The same tensor under another name or layout.
 _RELABELS = frozenset({"Identity", "Transpose", "Reshape", "Cast", "Squeeze", "Unsqueeze"})
 
@@ -42,7 +25,7 @@ def parameters(graph: ShapedGraph) -> Mapping[str, Value]:
     """
     found: dict[str, Value] = {}
     sources: dict[str, Value] = dict(graph.initializers)
-    frequencies = _positional_frequencies(graph)
+    frequencies = Fixed(graph).frequencies()
     for operation in graph.operations:
         if operation.op_type == "Constant" and operation.outputs[0] is not None:
             out = operation.outputs[0]
@@ -76,7 +59,7 @@ def _root(value: Value | None, sources: Mapping[str, Value]) -> Value | None:
 
 
 def _is_learned(operation: Operation, index: int, root: Value) -> bool:
-    if not root.is_float or index in _NOT_LEARNED.get(operation.op_type, ()):
+    if not root.is_float or index in SETTINGS.get(operation.op_type, ()):
         return False
     if root.size != 1:
         return root.size > 0
@@ -86,39 +69,15 @@ def _is_learned(operation: Operation, index: int, root: Value) -> bool:
     return bool(root.shape) and "." in root.name and root.origin == "initializer"
 
 
-def _positional_frequencies(graph: ShapedGraph) -> frozenset[str]:
-    """Constants that reach a sine or cosine meeting nothing but integers on the way."""
-    positional: dict[str, Operation] = {}
-    pending: list[Value | None] = []
-    for operation in graph.operations:
-        if all(_is_positional(v, positional) for v in operation.inputs):
-            positional |= {v.name: operation for v in operation.outputs if v is not None}
-            if operation.op_type in _PERIODIC:
-                pending += operation.inputs
-    return _constants_behind(pending, positional)
+def learned(graph: ShapedGraph, stored: Mapping[str, Value]) -> Mapping[str, Value]:
+    """Return those of the `stored` parameters that a training updates, as it has them.
 
-
-def _is_positional(value: Value | None, positional: Mapping[str, Operation]) -> bool:
-    return value is None or value.is_constant or not value.is_float or value.name in positional
-
-
-def _constants_behind(
-    pending: list[Value | None], makers: Mapping[str, Operation]
-) -> frozenset[str]:
-    """Names of the floating-point constants that the pending values are computed from."""
-    seen: set[str] = set()
-    constants: set[str] = set()
-    while pending:
-        value = pending.pop()
-        if value is None or value.name in seen or not value.is_float:
-            continue
-        seen.add(value.name)
-        maker = makers.get(value.name)
-        if maker is not None:
-            pending += maker.inputs
-        if value.is_constant:
-            constants.add(value.name)
-    return frozenset(constants)
+    Without masks, tables of fixed positions and what the export computed; a table that it
+    stored looked up has the size of the table.
+    """
+    fixed = Fixed(graph)
+    names, tables = fixed.names(), fixed.gathered()
+    return MappingProxyType({n: tables.get(n, v) for n, v in stored.items() if n not in names})
 
 
 def parameter_count(values: Iterable[Value]) -> int:

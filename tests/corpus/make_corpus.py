@@ -195,6 +195,18 @@ def buffer_elements(model: ModelProto, network: nn.Module) -> int:
     return sum(structure_only.element_count(t) for t in found if t.dims)
 
 
+def doubled_parameter_elements(model: ModelProto, network: nn.Module) -> int:
+    """Elements of the initializers that hold a parameter once more: ties written out."""
+    again = {pair.split(" = ")[0] for pair in make_oracle.duplicates(model)}
+    held = {np.sort(p.detach().numpy().ravel()).tobytes() for p in network.parameters()}
+    found = [t for t in make_oracle.initializers(model) if t.name in again]
+    return sum(
+        structure_only.element_count(t)
+        for t in found
+        if np.sort(onnx.numpy_helper.to_array(t).ravel()).tobytes() in held
+    )
+
+
 def run(model: ModelProto, feeds: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], list[Any]]:
     """What the runtime executed, or why it did not."""
     common = {
@@ -228,6 +240,7 @@ def export_record(entry: Entry, exporter: str) -> dict[str, Any]:
             continue
         record = facts(f"{entry.name}.{exporter}.onnx", proto)
         record["buffer_elements"] = buffer_elements(proto, model)
+        record["doubled_parameter_elements"] = doubled_parameter_elements(proto, model)
         said = {"exporter": exporter, "dynamic": attempt.dynamic, "less_dynamic_because": failures}
         return record | said | {"runtime": executed, "relative_difference": apart}
     return {"exporter": exporter, "failed": failures}

@@ -73,6 +73,7 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "restored_count": 0,
         "undecided_count": 0,
         "recomposed": MappingProxyType({}),
+        "quantized_product_count": 0,
         "possible_tie": None,
         "memory": Memory(
             parameters_bytes=0,

@@ -30,13 +30,10 @@ _TIED = ["gpt_small", "bert_mlm", "distilbert", "t5_small"]
 _SWALLOWED = {"vgg11_bn.torchscript.onnx": -2752}
 # The logarithm of the temperature is one number, as settings are.
 _SCALARS = {"clip_small.torchscript.onnx": -1, "clip_small.dynamo.onnx": -1}
-# Tables of relative positions, (2*7 - 1)^2 = 169 rows a head, are stored as what is gathered
-# from them, 49*49 = 2401 a head, by as many heads as the 12 blocks have: 2*3+2*6+6*12+2*24.
-_GATHERED = (2401 - 169) * (2 * 3 + 2 * 6 + 6 * 12 + 2 * 24)
 # The masks of shifted windows are put together of constant squares at run time: sides of 56,
 # 28 and 14 in three parts, of which the last two, 4 and 3, are stored once for all: 49.
 _MASKS = 56**2 + (28**2 - 49) + (14**2 - 49)
-_DIFFERENCES = _SWALLOWED | _SCALARS | {"swin_t.dynamo.onnx": _GATHERED}
+_DIFFERENCES = _SWALLOWED | _SCALARS
 
 
 def profile_of(network: str, record: dict[str, Any]) -> Profile:
