@@ -152,6 +152,11 @@ def warnings(facts: Facts, fits: bool | None) -> tuple[str, ...]:
             f"{nodes} of {found.node_count} nodes have no cost and are left out of every figure: "
             + ", ".join(f"{u.op_type} ({u.count})" for u in found.unknown)
         )
+    if not found.trained_parameter_count:
+        lines.append(
+            "the file has no parameter that is trained: the step is a forward pass and a loss; "
+            "export the network before it is quantized or converted"
+        )
     if found.undecided_count:
         lines.append(
             f"{found.undecided_count} convolutions with a bias may have had batch normalization "

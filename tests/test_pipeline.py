@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import DATA, model, node, value, weight
+from builders import DATA, constant, model, node, untyped, value, weight
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -229,7 +229,7 @@ class TestUnknownOperators:
 
 
 def test_without_a_floating_point_output_nothing_is_trained(tmp_path: Path) -> None:
-    made = model([node("Shape", ["x"], ["y"])], [value("x", ["batch", 8])], ["y"])
+    made = model([node("ArgMax", ["x"], ["y"])], [value("x", ["batch", 8])], ["y"])
     path = tmp_path / "m.onnx"
     path.write_bytes(made.SerializeToString())
     backward = audited(path).step.backward
@@ -281,6 +281,29 @@ class TestDimensions:
     ) -> None:
         with pytest.raises(ShapeError, match=culprit):
             audited(self.BERT, **plan)
+
+
+class TestNothingToTrain:
+    @staticmethod
+    def saved(folder: Path, dtype: str) -> Path:
+        """A graph that hands out a constant."""
+        proto = model(
+            [node("Identity", ["c"], ["y"])],
+            [],
+            [untyped("y")],
+            [constant("c", [1, 2], dtype)],
+        )
+        path = folder / "constant.onnx"
+        path.write_bytes(proto.SerializeToString())
+        return path
+
+    def test_a_step_of_nothing_is_an_error(self, tmp_path: Path) -> None:
+        with pytest.raises(OperatorError, match=r"constant\.onnx: nothing with a known cost runs"):
+            audited(self.saved(tmp_path, "int64"))
+
+    def test_a_step_without_parameters_is_said_to_be_one(self, tmp_path: Path) -> None:
+        found = audited(self.saved(tmp_path, "float32"))
+        assert any("no parameter that is trained" in line for line in found.warnings)
 
 
 class TestFit:

@@ -59,11 +59,12 @@ def run_loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Sc
     loop = _Loop(node, subgraph(node, "body"), most, inputs[FIRST_STATE:])
     told = walk.told(node)[0]
     first = _first_trip(walk, loop, scope)
+    # Nothing but the count ends it: where that is not known, no walking finds the end.
+    endless = first.goes_on and most is None
+    unclear = first.stable and not first.known
     if most == 0 or (first.goes_on and first.stable and first.known and most is not None):
         _alike(walk, loop, first, scope, most)
-    elif told is None and _by_trips(
-        walk, loop, scope, demand_known=first.stable and not first.known
-    ):
+    elif told is None and not endless and _by_trips(walk, loop, scope, demand_known=unclear):
         pass
     elif first.goes_on and first.stable and most is not None:
         _alike(walk, loop, first, scope, most)
@@ -86,7 +87,8 @@ def _by_data(
         nothing = (None,) * len(loop.node.outputs)
         standing = Operation(node=loop.node, inputs=inputs, outputs=nothing, opset=0)
         walk.found.operations.append(standing)
-    count = taken[0] if taken is not None else 1
+    trips = taken[0] if taken is not None else None
+    count = 1 if trips is None else trips
     if not first.stable:
         if _by_trips(walk, replace(loop, most=count), scope, forced=True):
             return
@@ -94,7 +96,8 @@ def _by_data(
             f"Loop node {loop.name!r}: its states change their shape; every trip counts as the "
             "first"
         )
-    _alike(walk, loop, first, scope, count)
+    walk.found.add(first.found.repeated(count))
+    body_outputs(loop.node, loop.results, (first.inner, scope), len(loop.states), trips)
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,7 @@ CASES: dict[str, Any] = {
     "Div": binary(divisor=True),
     "Mod": modulo(),
     "Pow": power(),
-    **{op: unary(numbers()) for op in ("Neg", "Abs", "Sign")},
+    **{op: unary(numbers()) for op in ("Neg", "Abs", "Sign", "Relu")},
     **{op: unary(floats()) for op in ("Floor", "Ceil", "Round", "Exp")},
     **{op: unary(floats(low=0.25)) for op in ("Sqrt", "Log", "Reciprocal")},
     **{op: nary() for op in ("Min", "Max")},
