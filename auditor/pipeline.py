@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auditor import __version__
-from auditor.costs import Cost, cost_of, has_formula
+from auditor.costs import Cost, Work, cost_of, has_formula
 from auditor.energy import Estimate, Scope, estimate
 from auditor.errors import OperatorError, PlanError
 from auditor.graph import Model, load_model
@@ -37,12 +37,18 @@ from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, work
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to audit: a model file, a plan, and where to find more hardware."""
+    """What to audit: a model file, a plan, and where to find more hardware.
+
+    `trace` runs the model once for the sizes that only the data decides, on the inputs in
+    `trace_inputs` where that is given.
+    """
 
     path: Path
     plan: Plan
     hardware_file: Path | None = None
     strict: bool = False
+    trace: bool = False
+    trace_inputs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +100,17 @@ def audit(request: Request) -> Audit:
     plan = validated(request.plan)
     setting = _setting(plan, request.hardware_file)
     model = load_model(request.path)
-    bound, shaped = _shapes(model, plan)
+    bound, shaped, trace_notes = _shapes(model, plan, request)
     plan = _with_bound_batch(plan, bound)
     work = workload(plan, setting.precision_name, _sequence_length(bound, model))
     found = _profile(shaped, bound, work, plan)
     if request.strict and found.unknown:
         raise OperatorError(_unknown_message(request.path, found), unknown=found.unknown)
+    if found.training_forward + found.backward == Work():
+        raise OperatorError(
+            f"{request.path}: nothing with a known cost runs in a step, so there is no training "
+            "to estimate; export the network with its inputs"
+        )
     step = training_step(found, setting.hardware.accelerator, work)
     result = estimate(step, work, setting.scope, setting.pue)
     facts = Facts(
@@ -128,7 +139,7 @@ def audit(request: Request) -> Audit:
         estimate=result,
         impacts=impacts(result.energy, setting.region, setting.pue),
         sam=_sam(plan, result),
-        assumptions=assumptions(facts),
+        assumptions=(*assumptions(facts), *trace_notes),
         warnings=warnings(facts, fit.fits),
     )
 
@@ -156,14 +167,23 @@ def _setting(plan: Plan, hardware_file: Path | None) -> _Setting:
     return _Setting(hardware=resolution, precision_name=name, region=region, pue=pue, scope=scope)
 
 
-def _shapes(model: Model, plan: Plan) -> tuple[BoundInputs, ShapedGraph]:
+def _shapes(
+    model: Model, plan: Plan, request: Request
+) -> tuple[BoundInputs, ShapedGraph, tuple[str, ...]]:
+    """Return the inputs and the graph at their sizes, and what is to be said of a trace."""
     bindings = Bindings(
         batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
     )
     bound = bind_inputs(model.graph, bindings)
     given = Given(assumed=plan.assume, price=_price)
-    shaped = infer_shapes(model, bound, given)
-    return bound, _expanded(shaped, model)
+    if not request.trace:
+        return bound, _expanded(infer_shapes(model, bound, given), model), ()
+    # Imported only here: it loads all of onnx, and onnxruntime where it is there.
+    from auditor.measure.trace import Source, traced
+
+    source = Source(path=request.path, model=model, bound=bound, inputs_file=request.trace_inputs)
+    found = traced(source, lambda sizes: infer_shapes(model, bound, replace(given, traced=sizes)))
+    return bound, _expanded(found.shaped, model), (found.note,)
 
 
 def _price(operations: Sequence[Operation]) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from auditor import __version__
+from auditor.cli.crosscheck import crosscheck_command
 from auditor.cli.hardware import hardware_command
 from auditor.cli.model import model_command
 from auditor.errors import AuditError
@@ -58,6 +59,7 @@ def cli() -> None:
 
 cli.add_command(model_command, _DEFAULT)
 cli.add_command(hardware_command, "hardware")
+cli.add_command(crosscheck_command, "crosscheck")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

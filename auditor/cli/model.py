@@ -16,8 +16,9 @@ from auditor.precision import PRECISIONS
 from auditor.workload import MAX_DIGITS, Plan, find_project_plan, parse_shape, read_plan_file
 
 if TYPE_CHECKING:
-    from auditor.pipeline import Audit
+    from auditor.pipeline import Audit, Request
 
+_TORCH = "torch:"
 _FILE = click.Path(path_type=Path)
 
 
@@ -64,9 +65,18 @@ def _shapes(values: tuple[str, ...], option: str) -> dict[str, tuple[int, ...]]:
 @click.option("--link-bytes-per-s", type=float, help="Link between devices, one direction.")
 @click.option("--input-pipeline-samples-per-s", type=float, help="What the loader can feed.")
 @click.option("--trials", type=int, help="Runs of a hyperparameter search.  [default: 1]")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="[NAME=]AxB[:TYPE]",
+    help="An input of a torch: MODEL, as 1x3x224x224 or input_ids=1x128:int64.",
+)
 @click.option("--dim", "dims", multiple=True, metavar="NAME=N", help="Bind a dynamic dimension.")
 @click.option("--shape", "shapes", multiple=True, metavar="INPUT=AxB", help="Bind an input.")
 @click.option("--assume", multiple=True, metavar="NODE=N", help="A size that the data decides.")
+@click.option("--trace", is_flag=True, help="Run the model once, on the CPU, to see such sizes.")
+@click.option("--trace-inputs", type=_FILE, help="Inputs of that run, by numpy.savez.")
 @click.option("--freeze", multiple=True, metavar="GLOB", help="Parameters that are not trained.")
 @click.option("--trainable", multiple=True, metavar="GLOB", help="Train these alone, as LoRA does.")
 @click.option("--attention", metavar="exported|flash|math", help="Saved scores, or recomputed.")
@@ -86,8 +96,11 @@ def model_command(
     hardware_file: Path | None,
     plan_file: Path | None,
     strict: bool,
+    trace: bool,
+    trace_inputs: Path | None,
     form: str,
     output: Path | None,
+    inputs: tuple[str, ...],
     dims: tuple[str, ...],
     shapes: tuple[str, ...],
     assume: tuple[str, ...],
@@ -102,9 +115,12 @@ def model_command(
 
     Weights are not read, no GPU and no network is needed.  Options may also stand in a
     --plan file or under [tool.auditor] in pyproject.toml; the command line wins.
+
+    MODEL may also be torch:package.module:factory, with --input 1x3x224x224: that imports
+    and runs the code that it names (extra torch).
     """
     # Imported here: the graph's libraries take longer to load than --help may.
-    from auditor.pipeline import Request, audit
+    from auditor.pipeline import Request
 
     said = Plan(
         **options,
@@ -119,13 +135,40 @@ def model_command(
     project = find_project_plan(Path.cwd())
     if project is not None:
         said = said.over(project[0])
-    result = audit(Request(path=model, plan=said, hardware_file=hardware_file, strict=strict))
+    request = Request(
+        path=model,
+        plan=said,
+        hardware_file=hardware_file,
+        strict=strict,
+        trace=trace or trace_inputs is not None,
+        trace_inputs=trace_inputs,
+    )
+    result = _audited(request, inputs)
     if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():
         from auditor.report.text import print_terminal
 
         print_terminal(result)
     else:
         write(_render(result, form), output)
+
+
+def _audited(request: Request, inputs: tuple[str, ...]) -> Audit:
+    """Audit a file, or the network in code that a ``torch:`` model names.
+
+    Raises:
+        AuditError: as either of them; or a file is given shapes to trace it with.
+    """
+    if str(request.path).startswith(_TORCH):
+        from auditor.frontend.audit import audit_torch
+
+        return audit_torch(request, inputs)
+    if inputs:
+        raise PlanError(
+            f"--input {inputs[0]}: only a torch: model is traced; bind a file's inputs with --shape"
+        )
+    from auditor.pipeline import audit
+
+    return audit(request)
 
 
 def _render(result: Audit, form: str) -> str:

@@ -38,7 +38,7 @@ def load_model(path: Path) -> Model:
         raise ModelLoadError(f"{path}: the graph has no nodes; {_EXPORT_HINT}")
     proto = _inline_functions(proto, path)
     graph = _graph(proto.graph, path)
-    graph = _ordered(graph, frozenset(), path)
+    graph = _ordered(graph, path)
     opset_imports = {_domain(o.domain): int(o.version) for o in proto.opset_import}
     return Model(
         path=os.fsencode(path).decode("utf-8", "replace"),
@@ -220,7 +220,7 @@ def graph_from_proto(proto: GraphProto, origin: str) -> Graph:
         ModelLoadError: a value is used that nothing makes, or that depends on itself.
     """
     graph = _graph(proto, Path(origin))
-    return _ordered(graph, frozenset(), Path(origin))
+    return _ordered(graph, Path(origin))
 
 
 def array_to_proto(value: np.ndarray[Any, Any], name: str) -> TensorProto:

@@ -7,7 +7,7 @@ and onnxruntime runs such files all the same.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,53 +16,56 @@ from typing import Any
 from auditor.errors import ModelLoadError
 from auditor.graph.records import Graph, Node
 
+# Whether a value of that name is visible.
+Visible = Callable[[str], bool]
 
-def ordered(graph: Graph, outer: frozenset[str], path: Path) -> Graph:
+
+def ordered(graph: Graph, path: Path, outer: Visible = lambda _: False) -> Graph:
     """Return the graph with its nodes, and those of its subgraphs, in order.
 
-    `outer` are the values visible from outside.  A file in order keeps its own.
+    `outer` tells what is visible from outside.  A file in order keeps its own.
 
     Raises:
         ModelLoadError: a value is used that nothing makes, or that depends on itself.
     """
-    given = {*outer, *graph.initializers, *(i.name for i in graph.inputs), ""}
-    made = {o for n in graph.nodes for o in n.outputs}
+    known = {*graph.initializers, *(i.name for i in graph.inputs), ""}
+
+    def visible(name: str) -> bool:
+        return name in known or outer(name)
+
     needs = [_needed(n) for n in graph.nodes]
-    if not _in_order(graph.nodes, needs, given):
-        graph = replace(graph, nodes=_sorted(graph.nodes, needs, (given, made), path))
-    nodes, known = [], set(given)
+    if not _in_order(graph.nodes, needs, visible):
+        graph = replace(graph, nodes=_sorted(graph.nodes, needs, visible, path))
+    nodes = []
     for node in graph.nodes:
-        nodes.append(_with_ordered_subgraphs(node, frozenset(known), path))
+        nodes.append(_with_ordered_subgraphs(node, visible, path))
         known.update(node.outputs)
     return replace(graph, nodes=tuple(nodes))
 
 
-def _in_order(nodes: Iterable[Node], needs: list[frozenset[str]], given: set[str]) -> bool:
-    known = set(given)
+def _in_order(nodes: Iterable[Node], needs: list[frozenset[str]], visible: Visible) -> bool:
+    made: set[str] = set()
     for node, needed in zip(nodes, needs, strict=True):
-        if not needed <= known:
+        if not all(name in made or visible(name) for name in needed):
             return False
-        known.update(node.outputs)
+        made.update(node.outputs)
     return True
 
 
 def _sorted(
-    nodes: tuple[Node, ...],
-    needs: list[frozenset[str]],
-    names: tuple[set[str], set[str]],
-    path: Path,
+    nodes: tuple[Node, ...], needs: list[frozenset[str]], visible: Visible, path: Path
 ) -> tuple[Node, ...]:
     """Sort, the earlier in the file first where both could come."""
-    given, made = names
+    made = {o for n in nodes for o in n.outputs}
     waiting: list[int] = []
     readers: dict[str, list[int]] = {}
     for index, (node, needed) in enumerate(zip(nodes, needs, strict=True)):
-        for name in needed - given - made:
+        missing = [name for name in needed if not visible(name)]
+        for name in (name for name in missing if name not in made):
             raise ModelLoadError(
                 f"{path}: value {name!r}, input of {node.op_type} node {node.name!r}, is made by "
                 "nothing in the graph; repair it with onnx.checker or export it again"
             )
-        missing = needed - given
         waiting.append(len(missing))
         for name in missing:
             readers.setdefault(name, []).append(index)
@@ -108,10 +111,10 @@ def _subgraphs(node: Node) -> Iterable[Graph]:
             yield from (v for v in value if isinstance(v, Graph))
 
 
-def _with_ordered_subgraphs(node: Node, known: frozenset[str], path: Path) -> Node:
+def _with_ordered_subgraphs(node: Node, visible: Visible, path: Path) -> Node:
     def changed(value: Any) -> Any:
         if isinstance(value, Graph):
-            return ordered(value, known, path)
+            return ordered(value, path, visible)
         if isinstance(value, tuple) and any(isinstance(v, Graph) for v in value):
             return tuple(changed(v) for v in value)
         return value

@@ -43,6 +43,10 @@ def run_if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     scopes = [Scope(dict(inner.values), inner.prefix, inner.base) for _ in branches]
     found = [walk.trial(g, s) for g, s in zip(branches, scopes, strict=True)]
     dearest = max(range(len(found)), key=lambda i: walk.given.price(found[i].operations))
+    # A run shows the condition of one at the top: 1 or 0, as a size.
+    shown = walk.given.traced.get(node.outputs[0]) if len(found) > 1 else None
+    if shown is not None:
+        dearest = 0 if shown[0] else 1
     if len(found) > 1:
         # What is in the other branch is in the file, but does not run.
         walk.found.add(found[1 - dearest].repeated(0))
@@ -51,7 +55,8 @@ def run_if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     if not known:
         walk.found.problems.append(
             f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
-            f"the branch that costs more is counted ({('then', 'else')[dearest]}_branch)"
+            f"the branch that {'costs more' if shown is None else 'the traced run took'} is "
+            f"counted ({('then', 'else')[dearest]}_branch)"
         )
     for outer, tensor in zip(node.outputs, branches[dearest].outputs, strict=False):
         value = scopes[dearest].values.get(tensor.name)
@@ -157,9 +162,9 @@ def close(states: Sequence[str], names: Sequence[str], inner: Scope) -> list[tup
 
 
 def body_outputs(
-    node: Node, names: Sequence[str], scopes: tuple[Scope, Scope], states: int, count: int
+    node: Node, names: Sequence[str], scopes: tuple[Scope, Scope], states: int, count: int | None
 ) -> None:
-    """Carried values keep their shape, scanned ones gain an axis of `count`."""
+    """Carried values keep their shape, scanned ones gain an axis of `count`, if it is known."""
     inner, scope = scopes
     for index, (outer, name) in enumerate(zip(node.outputs, names, strict=False)):
         value: Any = inner.values.get(name)
@@ -167,5 +172,6 @@ def body_outputs(
             continue
         if index >= states and value.shape is not None:
             # Under its own name, so that what reads it is known to depend on the body.
-            value = replace(value, shape=(count, *value.shape))
+            shape = (count, *value.shape) if count is not None else None
+            value = replace(value, shape=shape)
         scope.values[outer] = replace(value, data=None)

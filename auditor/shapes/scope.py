@@ -23,8 +23,8 @@ class Given:
 
     `assumed` gives, by the name of a node or of its first output, one size or a whole
     shape; `traced` the shapes that a run showed, by the name of the value, and the trips
-    of loops by that of their first output.  `price` ranks the branches of an If whose
-    condition is not known.
+    of loops, and 1 or 0 for the condition of an If, by that of their first output.
+    `price` ranks the branches of an If whose condition is not known.
     """
 
     assumed: Mapping[str, Sizes] = field(default_factory=lambda: MappingProxyType({}))

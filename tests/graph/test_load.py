@@ -7,6 +7,7 @@ import random
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -392,3 +393,21 @@ def test_values_of_the_test_model_are_known() -> None:
 def test_int_inputs_keep_their_type() -> None:
     proto = model([node("Identity", ["x"], ["y"])], [value("x", [2], INT64)], ["y"])
     assert loaded(proto).graph.inputs[0].dtype == "int64"
+
+
+def test_loading_takes_memory_in_proportion_to_the_nodes(tmp_path: Path) -> None:
+    def peak_bytes(count: int) -> int:
+        names = [f"v{i}" for i in range(count + 1)]
+        chain = [node("Relu", [a], [b]) for a, b in pairwise(names)]
+        proto = model(chain, [value("v0", [1])], [names[-1]])
+        path = tmp_path / f"{count}.onnx"
+        path.write_bytes(proto.SerializeToString())
+        tracemalloc.start()
+        try:
+            load_model(path)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak_bytes(10)  # what is loaded once
+    assert peak_bytes(2000) < 6 * peak_bytes(500)  # four times as many; squared would be sixteen
