@@ -14,7 +14,7 @@ import pytest
 from auditor import __version__
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ("auditor", "schemas", "pyproject.toml", "README.md")
+PARTS = ("auditor", "calibration", "schemas", "pyproject.toml", "README.md")
 
 
 def ran(*command: object, cwd: Path) -> str:
@@ -46,7 +46,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class TestWheel:
     def test_only_names_of_ones_own_reach_site_packages(self, wheel: Path) -> None:
         names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-        assert names == {"auditor", "auditor_schemas", f"auditor-{__version__}.dist-info"}
+        own = {"auditor", "auditor_calibration", "auditor_schemas"}
+        assert names == own | {f"auditor-{__version__}.dist-info"}
 
     def test_every_module_table_and_schema_is_inside(self, wheel: Path) -> None:
         names = set(zipfile.ZipFile(wheel).namelist())
@@ -55,6 +56,8 @@ class TestWheel:
                 assert path.relative_to(ROOT).as_posix() in names
         for path in (ROOT / "schemas").glob("*.json"):
             assert f"auditor_schemas/{path.name}" in names
+        for path in (ROOT / "calibration").glob("*.csv"):
+            assert f"auditor_calibration/{path.name}" in names
         assert not any("test" in name.lower() for name in names)
 
     def test_an_audit_runs_from_a_clean_environment(self, wheel: Path, tmp_path: Path) -> None:
@@ -86,5 +89,8 @@ def test_every_package_is_listed() -> None:
         ".".join(path.parent.relative_to(ROOT).parts)
         for path in (ROOT / "auditor").rglob("__init__.py")
     }
-    assert set(project["tool"]["setuptools"]["packages"]) == there | {"auditor_schemas"}
+    assert set(project["tool"]["setuptools"]["packages"]) == there | {
+        "auditor_calibration",
+        "auditor_schemas",
+    }
     assert project["project"]["scripts"] == {"audit": "auditor.cli:main"}

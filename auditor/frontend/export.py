@@ -24,6 +24,7 @@ from onnxscript import optimizer
 
 from auditor.errors import ModelLoadError
 from auditor.frontend.call import Call, make_call
+from auditor.frontend.descriptors import stdout_to_nowhere
 from auditor.frontend.inputs import InputSpec, shared_batch_size
 from auditor.frontend.network import USER_ERRORS, first_line
 from auditor.frontend.record import Export
@@ -102,17 +103,22 @@ def _export(network: Any, target: Target, specs: Sequence[InputSpec], path: Path
             notes=(_note(attempt, specs),),
             warnings=_warnings(attempt, failures, batch_size, network),
         )
-    first = next(iter(failures.values()))
+    # The easiest of the exporter that should do it: an open batch may be one more obstacle.
+    failure = failures[_Attempt("dynamo", True, False)]
     raise ModelLoadError(
-        f"{target}: torch.onnx.export failed: {first_line(first)}; change what it names, or "
+        f"{target}: torch.onnx.export failed: {first_line(failure)}; change what it names, or "
         "export the network yourself and audit the file"
-    ) from first
+    ) from failure
 
 
 @contextlib.contextmanager
 def _unseen() -> Iterator[None]:
     nowhere = io.StringIO()
-    with contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+    with (
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+        stdout_to_nowhere(),
+    ):
         yield
 
 

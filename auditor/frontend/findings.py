@@ -95,8 +95,8 @@ def _forward_backward(layers: Sequence[Layer]) -> list[str]:
     booked = sum(r.torch_corrected_flops for r in inner)
     if off and booked > corrected:
         lines.append(
-            "FlopCounterMode books some of the backward pass under two modules: those that hold "
-            f"no other add up to {booked:,}, more than its total of {corrected:,}"
+            "FlopCounterMode books some of the backward pass under several modules: those that "
+            f"hold no other add up to {booked:,}, more than its total of {corrected:,}"
         )
     return lines
 

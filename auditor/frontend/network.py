@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditor.errors import ModelLoadError, PlanError
+from auditor.frontend.descriptors import STDERR, stdout_to
 from auditor.frontend.target import Target
 
 _REQUIRED = ("torch", "onnxscript", "fvcore")
@@ -58,7 +59,7 @@ def users_code() -> Iterator[None]:
     folder = os.getcwd()
     sys.path.insert(0, folder)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), stdout_to(STDERR):
             yield
     finally:
         with contextlib.suppress(ValueError):

@@ -130,6 +130,7 @@ class Profile:
     parameter_count: int
     training_parameter_count: int
     trained_parameter_count: int
+    trained_tensor_count: int
     attention_count: int
     product_parameter_count: int
     restored_count: int

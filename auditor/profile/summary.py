@@ -70,6 +70,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         parameter_count=parameter_count(stored.values()),
         training_parameter_count=parameter_count(kept.values()),
         trained_parameter_count=count,
+        trained_tensor_count=len(trained),
         attention_count=attention_count,
         product_parameter_count=product_parameters(kept),
         restored_count=restored.count,

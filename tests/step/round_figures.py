@@ -68,6 +68,7 @@ def profile(*operations: CostedOperation, **other: Any) -> Profile:
         "parameter_count": 0,
         "training_parameter_count": 0,
         "trained_parameter_count": 0,
+        "trained_tensor_count": 1,
         "attention_count": 0,
         "product_parameter_count": 0,
         "restored_count": 0,

@@ -1,0 +1,181 @@
+"""A step's time as a sum: what each kind of work would take at the device's published peaks.
+
+Williams, Waterman, Patterson, "Roofline", CACM 52(4), 2009, in its additive form: every term
+is a time at peak, and its coefficient, fitted on measured runs, the inverse of the share of the
+peak that is reached.  Since the peaks are the device's own, the coefficients carry over to devices
+that were never measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from auditor.costs import PRODUCTS, Family
+from auditor.precision import Precision
+from auditor.step.kernels import BACKWARD, Floats, Kernels
+from auditor.step.rates import Rates
+
+Indices = NDArray[np.intp]
+
+# Formats that run alike on matrix units.
+_RATE_CLASS = {"fp32": "fp32", "tf32": "tf32", "fp16": "half", "bf16": "half", "fp8": "fp8"}
+RATE_CLASSES = ("fp32", "tf32", "half", "fp8")
+PASSES = ("forward", "backward")
+_CONVOLUTIONS = frozenset({Family.CONVOLUTION, Family.POINTWISE_CONVOLUTION})
+# These hardly use matrix units.
+_VECTOR = frozenset({Family.GROUPED_CONVOLUTION, Family.DEPTHWISE_CONVOLUTION})
+
+# Shares of the peak expected before any run is seen: NeuSight's kernel measurements
+# (sitar-lab/NeuSight@6945927d) for fp32, a third to a half on matrix units.
+_EXPECTED_SHARE: Mapping[Family, float] = MappingProxyType(
+    {
+        Family.CONVOLUTION: 0.5,
+        Family.POINTWISE_CONVOLUTION: 0.5,
+        Family.MATMUL: 0.55,
+        Family.BATCHED_MATMUL: 0.35,
+        Family.RECURRENT: 0.2,
+        Family.GROUPED_CONVOLUTION: 0.3,
+        Family.DEPTHWISE_CONVOLUTION: 0.2,
+    }
+)
+_EXPECTED_BANDWIDTH_SHARE = 0.8
+LAUNCH, LATENCY, VECTOR, UPDATE, TENSORS = "launch", "latency", "vector", "update", "tensors"
+# A launch is counted in microseconds, a step of a sum in nanoseconds, as seconds.
+LAUNCH_S, LATENCY_S = 1e-6, 1e-9
+# Parameter, gradient and two states read, parameter and states written: Adam in fp32.
+_UPDATE_BYTES = 28
+# Low-precision weights written from fp32 ones, and their gradients widened.
+_COPY_BYTES = 12
+
+
+def _compute(family: Family, turn: str, rate: str) -> str:
+    return f"compute/{family}/{turn}/{rate}"
+
+
+def _memory(family: Family, turn: str) -> str:
+    return f"memory/{family}/{turn}"
+
+
+def _priors() -> dict[str, float]:
+    priors: dict[str, float] = {}
+    for turn in PASSES:
+        for family, share in _EXPECTED_SHARE.items():
+            for rate in RATE_CLASSES:
+                priors[_compute(family, turn, rate)] = 1 / share
+        for family in Family:
+            if family not in (Family.OPTIMIZER, Family.CONSTANT):
+                priors[_memory(family, turn)] = 1 / _EXPECTED_BANDWIDTH_SHARE
+    for rate in RATE_CLASSES:
+        priors[f"{LATENCY}/{rate}"] = 0.5
+    return priors | {LAUNCH: 3.0, VECTOR: 0.5, UPDATE: 1.5, TENSORS: 3.0}
+
+
+# What every coefficient is before a run is seen, by the name of its term.
+PRIORS: Mapping[str, float] = MappingProxyType(_priors())
+TERMS = tuple(PRIORS)
+_INDEX = {name: index for index, name in enumerate(TERMS)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepTerms:
+    """Times at peak in seconds, shape (rows, 2), and which term each belongs to.
+
+    `update_s` and `tensors_s` are of the optimizer step.
+    """
+
+    compute_s: Floats
+    compute_term: Indices
+    latency_s: Floats
+    latency_term: Indices
+    memory_s: Floats
+    memory_term: Indices
+    vector_s: Floats
+    launch_s: Floats
+    update_s: float
+    tensors_s: float
+
+    def sums(self) -> Floats:
+        """Add up the rows: one number a term, in the order of `TERMS`."""
+        size = len(TERMS)
+        total = np.zeros(size)
+        for term, seconds in (
+            (self.compute_term, self.compute_s),
+            (self.latency_term, self.latency_s),
+            (self.memory_term, self.memory_s),
+        ):
+            total += np.bincount(term.ravel(), seconds.ravel(), size)
+        total[_INDEX[VECTOR]] += self.vector_s.sum()
+        total[_INDEX[LAUNCH]] += self.launch_s.sum()
+        total[_INDEX[UPDATE]] += self.update_s
+        total[_INDEX[TENSORS]] += self.tensors_s
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passes:
+    """What is timed: a forward pass alone, one with the backward pass, or a whole step."""
+
+    backward: bool = True
+    update: bool = True
+
+
+def step_terms(
+    kernels: Kernels, batch_size: int, peaks: Rates, mode: Precision, passes: Passes
+) -> StepTerms:
+    """Take the times at peak of one pass of `batch_size` samples through the network."""
+    grown = batch_size / kernels.batch_size
+    width = np.where(mode.keeps_fp32 & kernels.keeps_fp32, 4.0, mode.activation_bytes)
+    traffic = kernels.batch_bytes * grown + kernels.weight_bytes
+    memory_s = traffic * (width / kernels.element_bytes)[:, None] / peaks.bandwidth_bytes_per_s
+    launches = kernels.launches.copy()
+    if not passes.backward:
+        launches[:, BACKWARD] = 0
+    runs = launches > 0
+    kinds = [_kind(Family(name), peaks, mode) for name in kernels.families]
+    peak = np.array([flops_per_s for _, _, flops_per_s in kinds])[:, None]
+    compute_s = 2 * kernels.macs * grown / peak
+    latency_s = launches * kernels.contraction[:, None] * LATENCY_S
+    moved, updated = mode.copy_bytes and passes.backward, passes.update
+    update_bytes = (
+        _UPDATE_BYTES * kernels.trained_parameter_count * updated
+        + _COPY_BYTES * kernels.product_parameter_count * bool(moved)
+    )
+    return StepTerms(
+        compute_s=compute_s * runs,
+        compute_term=np.array([c for c, _, _ in kinds], np.intp).reshape(-1, 2),
+        latency_s=latency_s,
+        latency_term=np.array([[k, k] for _, k, _ in kinds], np.intp).reshape(-1, 2),
+        memory_s=memory_s * runs,
+        memory_term=np.array([_MEMORY_TERM[name] for name in kernels.families], np.intp).reshape(
+            -1, 2
+        ),
+        vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
+        launch_s=launches * LAUNCH_S,
+        update_s=update_bytes / peaks.bandwidth_bytes_per_s,
+        tensors_s=kernels.trained_tensor_count * LAUNCH_S * updated,
+    )
+
+
+_MEMORY_TERM = {
+    family.value: [_INDEX.get(_memory(family, turn), 0) for turn in PASSES] for family in Family
+}
+
+
+def _kind(family: Family, peaks: Rates, mode: Precision) -> tuple[list[int], int, float]:
+    """Terms of a family's arithmetic and latency, and the peak that it runs at."""
+    if family in _VECTOR:
+        rate = "half" if mode.activation_bytes < 4 else "fp32"
+        peak = peaks.vector_flops_per_s
+    elif family in _CONVOLUTIONS:
+        rate, peak = _RATE_CLASS[peaks.convolution], peaks.convolution_flops_per_s
+    elif family in PRODUCTS:
+        rate, peak = _RATE_CLASS[peaks.matmul], peaks.matmul_flops_per_s
+    else:
+        return [0, 0], _INDEX[f"{LATENCY}/fp32"], peaks.vector_flops_per_s
+    terms = [_INDEX[_compute(family, turn, rate)] for turn in PASSES]
+    return terms, _INDEX[f"{LATENCY}/{rate}"], peak
