@@ -144,6 +144,20 @@ def audit(request: Request) -> Audit:
     )
 
 
+def static_profile(path: Path, plan: Plan) -> Profile:
+    """Profile a model alone: no hardware is asked for.
+
+    Raises:
+        ModelError: the model cannot be read, or a dimension is not bound.
+        PlanError: the plan is not usable.
+    """
+    plan = validated(plan)
+    model = load_model(path)
+    bound, shaped, _ = _shapes(model, plan, Request(path=path, plan=plan))
+    work = workload(plan, plan.precision or "fp32", _sequence_length(bound, model))
+    return _profile(shaped, bound, work, plan)
+
+
 def _setting(plan: Plan, hardware_file: Path | None) -> _Setting:
     """Resolve the names in the plan before any file is read.
 

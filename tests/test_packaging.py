@@ -56,7 +56,7 @@ class TestWheel:
                 assert path.relative_to(ROOT).as_posix() in names
         for path in (ROOT / "schemas").glob("*.json"):
             assert f"auditor_schemas/{path.name}" in names
-        for path in (ROOT / "calibration").glob("*.csv"):
+        for path in (ROOT / "calibration").glob("*.csv*"):
             assert f"auditor_calibration/{path.name}" in names
         assert not any("test" in name.lower() for name in names)
 

@@ -18,7 +18,10 @@ _DEFAULTS = ("tf32-conv", "fp32", "tf32", "amp-bf16", "amp")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """Peaks of one device: FLOP/s for convolutions, matrix products and vectors; bytes/s."""
+    """Peaks of one device: FLOP/s for convolutions, matrix products and vectors; bytes/s.
+
+    `multiprocessor_hz` is clock times multiprocessors: how fast operands reach matrix units.
+    """
 
     convolution: str
     convolution_flops_per_s: float
@@ -26,6 +29,7 @@ class Rates:
     matmul_flops_per_s: float
     vector_flops_per_s: float
     bandwidth_bytes_per_s: float
+    multiprocessor_hz: float
 
 
 def default_precision(accelerator: Accelerator) -> str:
@@ -58,7 +62,27 @@ def rates(accelerator: Accelerator, mode: Precision) -> Rates:
         matmul_flops_per_s=matmul_peak,
         vector_flops_per_s=vector,
         bandwidth_bytes_per_s=accelerator.memory_bandwidth_bytes_per_s,
+        multiprocessor_hz=vector / (2 * _lanes(accelerator)),
     )
+
+
+# Single-precision lanes of a multiprocessor or compute unit: NVIDIA's architecture whitepapers,
+# "Kepler GK110" to "Blackwell", and AMD's "CDNA" ones.
+_LANES = {"Kepler": 192, "Volta": 64, "Turing": 64, "CDNA": 64, "CDNA 2": 64}
+_DEFAULT_LANES = 128
+# The chips for data centres of these two have half as many lanes as those for desktops: GP100
+# computes halves at twice the rate of singles, GA100 has matrix units of eight times that rate.
+_HALVED_LANES = 64
+
+
+def _lanes(accelerator: Accelerator) -> int:
+    peaks = accelerator.peak_flops_per_s
+    single, half = peaks.get("fp32", 0.0), peaks.get("fp16", 0.0)
+    if accelerator.architecture == "Pascal" and half > single:
+        return _HALVED_LANES
+    if accelerator.architecture == "Ampere" and peaks.get("tf32", 0.0) > 4 * single:
+        return _HALVED_LANES
+    return _LANES.get(accelerator.architecture, _DEFAULT_LANES)
 
 
 def _peak(accelerator: Accelerator, mode: Precision, rate: str) -> tuple[str, float]:

@@ -8,7 +8,7 @@ that were never measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -44,6 +44,8 @@ _EXPECTED_SHARE: Mapping[Family, float] = MappingProxyType(
     }
 )
 _EXPECTED_BANDWIDTH_SHARE = 0.8
+# Operations a clock of a multiprocessor that operands are fed for: a unit, like a microsecond.
+_FED_FLOPS = 256
 LAUNCH, LATENCY, VECTOR, UPDATE, TENSORS = "launch", "latency", "vector", "update", "tensors"
 # A launch is counted in microseconds, a step of a sum in nanoseconds, as seconds.
 LAUNCH_S, LATENCY_S = 1e-6, 1e-9
@@ -57,6 +59,10 @@ def _compute(family: Family, turn: str, rate: str) -> str:
     return f"compute/{family}/{turn}/{rate}"
 
 
+def _feed(family: Family, turn: str) -> str:
+    return f"feed/{family}/{turn}"
+
+
 def _memory(family: Family, turn: str) -> str:
     return f"memory/{family}/{turn}"
 
@@ -67,6 +73,7 @@ def _priors() -> dict[str, float]:
         for family, share in _EXPECTED_SHARE.items():
             for rate in RATE_CLASSES:
                 priors[_compute(family, turn, rate)] = 1 / share
+            priors[_feed(family, turn)] = 0.1
         for family in Family:
             if family not in (Family.OPTIMIZER, Family.CONSTANT):
                 priors[_memory(family, turn)] = 1 / _EXPECTED_BANDWIDTH_SHARE
@@ -90,6 +97,8 @@ class StepTerms:
 
     compute_s: Floats
     compute_term: Indices
+    feed_s: Floats
+    feed_term: Indices
     latency_s: Floats
     latency_term: Indices
     memory_s: Floats
@@ -105,6 +114,7 @@ class StepTerms:
         total = np.zeros(size)
         for term, seconds in (
             (self.compute_term, self.compute_s),
+            (self.feed_term, self.feed_s),
             (self.latency_term, self.latency_s),
             (self.memory_term, self.memory_s),
         ):
@@ -137,8 +147,8 @@ def step_terms(
         launches[:, BACKWARD] = 0
     runs = launches > 0
     kinds = [_kind(Family(name), peaks, mode) for name in kernels.families]
-    peak = np.array([flops_per_s for _, _, flops_per_s in kinds])[:, None]
-    compute_s = 2 * kernels.macs * grown / peak
+    flops = 2 * kernels.macs * grown * runs
+    on_matrix_units = np.array([kind.on_matrix_units for kind in kinds])[:, None]
     latency_s = launches * kernels.contraction[:, None] * LATENCY_S
     moved, updated = mode.copy_bytes and passes.backward, passes.update
     update_bytes = (
@@ -146,14 +156,14 @@ def step_terms(
         + _COPY_BYTES * kernels.product_parameter_count * bool(moved)
     )
     return StepTerms(
-        compute_s=compute_s * runs,
-        compute_term=np.array([c for c, _, _ in kinds], np.intp).reshape(-1, 2),
+        compute_s=flops / np.array([kind.flops_per_s for kind in kinds])[:, None],
+        compute_term=_indices(kind.compute for kind in kinds),
+        feed_s=flops * on_matrix_units / (peaks.multiprocessor_hz * _FED_FLOPS),
+        feed_term=_indices(kind.feed for kind in kinds),
         latency_s=latency_s,
-        latency_term=np.array([[k, k] for _, k, _ in kinds], np.intp).reshape(-1, 2),
+        latency_term=_indices((kind.latency, kind.latency) for kind in kinds),
         memory_s=memory_s * runs,
-        memory_term=np.array([_MEMORY_TERM[name] for name in kernels.families], np.intp).reshape(
-            -1, 2
-        ),
+        memory_term=_indices(_MEMORY_TERM[name] for name in kernels.families),
         vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
         launch_s=launches * LAUNCH_S,
         update_s=update_bytes / peaks.bandwidth_bytes_per_s,
@@ -161,13 +171,29 @@ def step_terms(
     )
 
 
-_MEMORY_TERM = {
-    family.value: [_INDEX.get(_memory(family, turn), 0) for turn in PASSES] for family in Family
-}
+def _indices(pairs: Iterable[tuple[int, ...]]) -> Indices:
+    return np.array(list(pairs), np.intp).reshape(-1, 2)
 
 
-def _kind(family: Family, peaks: Rates, mode: Precision) -> tuple[list[int], int, float]:
-    """Terms of a family's arithmetic and latency, and the peak that it runs at."""
+def _of_family(name: Callable[[Family, str], str]) -> dict[str, tuple[int, ...]]:
+    return {f.value: tuple(_INDEX.get(name(f, turn), 0) for turn in PASSES) for f in Family}
+
+
+_MEMORY_TERM, _FEED_TERM = _of_family(_memory), _of_family(_feed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """Terms of a family's arithmetic, and the peak that it runs at."""
+
+    compute: tuple[int, ...]
+    feed: tuple[int, ...]
+    latency: int
+    flops_per_s: float
+    on_matrix_units: bool
+
+
+def _kind(family: Family, peaks: Rates, mode: Precision) -> _Kind:
     if family in _VECTOR:
         rate = "half" if mode.activation_bytes < 4 else "fp32"
         peak = peaks.vector_flops_per_s
@@ -176,6 +202,7 @@ def _kind(family: Family, peaks: Rates, mode: Precision) -> tuple[list[int], int
     elif family in PRODUCTS:
         rate, peak = _RATE_CLASS[peaks.matmul], peaks.matmul_flops_per_s
     else:
-        return [0, 0], _INDEX[f"{LATENCY}/fp32"], peaks.vector_flops_per_s
-    terms = [_INDEX[_compute(family, turn, rate)] for turn in PASSES]
-    return terms, _INDEX[f"{LATENCY}/{rate}"], peak
+        return _Kind((0, 0), (0, 0), _INDEX[f"{LATENCY}/fp32"], peaks.vector_flops_per_s, False)
+    compute = tuple(_INDEX[_compute(family, turn, rate)] for turn in PASSES)
+    fed = rate != "fp32" and family not in _VECTOR
+    return _Kind(compute, _FEED_TERM[family.value], _INDEX[f"{LATENCY}/{rate}"], peak, fed)

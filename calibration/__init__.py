@@ -1,0 +1,1 @@
+"""Measured runs and kernels, and what is fitted on them; README.md says how they were made."""
