@@ -17,6 +17,7 @@ from auditor.workload import read_plan_file
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 METHOD = (ROOT / "docs" / "method.md").read_text(encoding="utf-8")
+RECONCILE = (ROOT / "docs" / "reconcile.md").read_text(encoding="utf-8")
 
 
 def test_the_readme_shows_what_its_first_command_prints(
@@ -27,6 +28,19 @@ def test_the_readme_shows_what_its_first_command_prints(
     assert run(shlex.split(command)) == 0
     (shown,) = re.findall(r"^```\n(model .*?)^```", README, re.MULTILINE | re.DOTALL)
     assert capsys.readouterr().out.startswith(shown)
+
+
+def test_the_page_on_measurements_shows_what_its_commands_write(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    log, shown, row = re.findall(r"^```\w*\n(.*?)^```", RECONCILE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "training_carbontracker.log").write_text(log, encoding="utf-8")
+    for command in re.findall(r"^    audit (.*)$", RECONCILE, re.MULTILINE):
+        assert run(shlex.split(command)) == 0
+    assert capsys.readouterr().out == shown
+    assert (tmp_path / "my_runs.csv").read_text(encoding="utf-8") == row
 
 
 def test_every_option_that_the_readme_names_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from auditor import __version__
 from auditor.cli.crosscheck import crosscheck_command
 from auditor.cli.hardware import hardware_command
 from auditor.cli.model import model_command
+from auditor.cli.reconcile import reconcile_command
 from auditor.errors import AuditError
 
 EXIT_ERROR = 2
@@ -60,6 +61,7 @@ def cli() -> None:
 cli.add_command(model_command, _DEFAULT)
 cli.add_command(hardware_command, "hardware")
 cli.add_command(crosscheck_command, "crosscheck")
+cli.add_command(reconcile_command, "reconcile")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
