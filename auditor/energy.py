@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from auditor.interval import Interval, lognormal
-from auditor.step import Step
+from auditor.interval import Interval, log_interval
+from auditor.step import Confidence, Step
 from auditor.units import J_PER_KWH
 from auditor.workload import Workload
-
-# Standard deviations of ln(estimate / measured).  On 84 published runs that the roofline's
-# constants were not set by, time shows 0.27 and board power 0.16 (python -m
-# benchmarks.roofline); widened, since those are well-known networks on single well-known
-# cards, and the next user's may not be.
-TIME_LOG_STD = 0.40
-POWER_LOG_STD = 0.20
-LEVEL = 0.90
-METHOD = "roofline"
 
 
 class Scope(StrEnum):
@@ -60,7 +52,8 @@ class Estimate:
 
     `energy` and `duration_s` are None where the plan does not say how much is trained;
     `energy_per_sample` is always there.  `mean_power_w` is of `scope`, all devices
-    together.  `in_domain` is None: the roofline has no domain that was checked.
+    together.  `in_domain` says whether the estimate stays within what was measured; None for the
+    roofline, which was fitted on nothing.
     """
 
     energy: Amount | None
@@ -77,10 +70,11 @@ class Estimate:
 def estimate(step: Step, workload: Workload, scope: Scope, pue: float | None) -> Estimate:
     """Scale one step to the whole training: linear in samples, epochs and trials."""
     batch = workload.global_batch_size
-    time = lognormal(step.total_s, TIME_LOG_STD, LEVEL)
+    sure = step.confidence
+    time = log_interval(step.total_s, sure.time_half_width, sure.level)
     gpu_w = step.device_power_w * workload.devices
     node_w = gpu_w + step.host_power_w * workload.devices
-    per_sample = _amount(step.total_s / batch, gpu_w, node_w, pue)
+    per_sample = _amount(step.total_s / batch, (gpu_w, node_w), pue, sure)
     total = workload.total_samples
     power_w = {Scope.GPU: gpu_w, Scope.NODE: node_w}.get(scope, node_w * pue if pue else None)
     return Estimate(
@@ -91,17 +85,20 @@ def estimate(step: Step, workload: Workload, scope: Scope, pue: float | None) ->
         samples_per_s=batch / step.total_s,
         mean_power_w=power_w,
         scope=scope,
-        method=METHOD,
-        in_domain=None,
+        method=sure.method,
+        in_domain=sure.in_domain,
     )
 
 
-def _amount(seconds: float, gpu_w: float, node_w: float, pue: float | None) -> Amount:
+def _amount(
+    seconds: float, powers_w: tuple[float, float], pue: float | None, sure: Confidence
+) -> Amount:
     """Energy of `seconds`; the errors of time and power are taken as independent."""
-    log_std = (TIME_LOG_STD**2 + POWER_LOG_STD**2) ** 0.5
+    half_width = math.hypot(sure.time_half_width, sure.power_half_width)
+    gpu_w, node_w = powers_w
 
     def kwh(power_w: float) -> Interval:
-        return lognormal(seconds * power_w / J_PER_KWH, log_std, LEVEL)
+        return log_interval(seconds * power_w / J_PER_KWH, half_width, sure.level)
 
     return Amount(
         gpu_kwh=kwh(gpu_w),

@@ -31,6 +31,12 @@ def lognormal(median: float, log_std: float, level: float) -> Interval:
     return Interval(median / factor, median, median * factor, level)
 
 
+def log_interval(median: float, half_width: float, level: float) -> Interval:
+    """Return the interval whose ends are median * exp(-+ half_width)."""
+    factor = math.exp(half_width)
+    return Interval(median / factor, median, median * factor, level)
+
+
 @cache
 def _normal_half_width(level: float) -> float:
     """Half width, in standard deviations, of the central interval of a normal distribution.

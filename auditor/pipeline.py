@@ -31,6 +31,7 @@ from auditor.shapes import (
 )
 from auditor.sharding import Sharding
 from auditor.step import RESERVED_BYTES, Step, default_precision, training_step
+from auditor.step.artefact import Artefact, read_artefact, shipped_artefact
 from auditor.training import Attention, BatchNorm
 from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
 
@@ -40,7 +41,8 @@ class Request:
     """What to audit: a model file, a plan, and where to find more hardware.
 
     `trace` runs the model once for the sizes that only the data decides, on the inputs in
-    `trace_inputs` where that is given.
+    `trace_inputs` where that is given.  `calibration` is a file of the user's own; "none" is
+    the roofline alone, and None the calibration that the package ships.
     """
 
     path: Path
@@ -49,6 +51,7 @@ class Request:
     strict: bool = False
     trace: bool = False
     trace_inputs: Path | None = None
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,8 @@ def audit(request: Request) -> Audit:
             f"{request.path}: nothing with a known cost runs in a step, so there is no training "
             "to estimate; export the network with its inputs"
         )
-    step = training_step(found, setting.hardware.accelerator, work)
+    artefact = _artefact(request.calibration)
+    step = training_step(found, setting.hardware.accelerator, work, artefact)
     result = estimate(step, work, setting.scope, setting.pue)
     facts = Facts(
         model=model,
@@ -142,6 +146,12 @@ def audit(request: Request) -> Audit:
         assumptions=(*assumptions(facts), *trace_notes),
         warnings=warnings(facts, fit.fits),
     )
+
+
+def _artefact(calibration: Path | None) -> Artefact | None:
+    if calibration is None:
+        return shipped_artefact()
+    return None if str(calibration) == "none" else read_artefact(calibration)
 
 
 def static_profile(path: Path, plan: Plan) -> Profile:

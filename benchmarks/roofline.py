@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.energy import LEVEL
 from auditor.pipeline import Audit, Request, audit
+from auditor.step.constants import LEVEL
 from auditor.workload import Plan
 
 ROOT = Path(__file__).resolve().parent.parent

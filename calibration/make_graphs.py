@@ -300,6 +300,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--group", choices=sorted(GROUPS), action="append")
     parser.add_argument("--limit", type=int, default=10**6)
+    parser.add_argument("--time-limit-s", type=float, default=TIME_LIMIT_S)
     parser.add_argument("--share", default="0/1", help="k/n: every n-th network, from the k-th")
     given = parser.parse_args()
     given.folder.mkdir(parents=True, exist_ok=True)
@@ -320,7 +321,7 @@ def main() -> None:
         start = time.monotonic()
         process = context.Process(target=_task, args=(item, given.folder, out))
         process.start()
-        process.join(TIME_LIMIT_S)
+        process.join(given.time_limit_s)
         if process.is_alive():
             process.kill()
             process.join()

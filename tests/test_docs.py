@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from auditor import energy
 from auditor.cli import run
 from auditor.hardware import catalogue
 from auditor.step import constants
@@ -58,9 +57,9 @@ def test_the_files_that_the_documents_link_to_exist() -> None:
 @pytest.mark.parametrize(
     "stated",
     [
-        f"deviation of the logarithm {energy.TIME_LOG_STD:.2f} for time",
-        f"{energy.POWER_LOG_STD:.2f} for power",
-        f"at {energy.LEVEL:.0%}".replace("%", " %"),
+        f"deviation of the logarithm {constants.TIME_LOG_STD:.2f} for time",
+        f"{constants.POWER_LOG_STD:.2f} for power",
+        f"at {constants.LEVEL:.0%}".replace("%", " %"),
         f"plus {constants.KERNEL_OVERHEAD_S * 1e6:.0f} µs a",
         f"Idle power is {constants.IDLE_SHARE_OF_TDP:.0%}".replace("%", " %"),
         f"to {constants.MEMORY_POWER_SHARE:.0%} of the way".replace("%", " %"),

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.energy import LEVEL, POWER_LOG_STD, TIME_LOG_STD, Amount, Scope, estimate
+from auditor.energy import Amount, Scope, estimate
 from auditor.errors import PlanError
 from auditor.interval import Interval, lognormal
-from auditor.step import Seconds, Step
+from auditor.step import Confidence, Seconds, Step, constants
 from auditor.workload import Plan, Workload, workload
 
 # Quantiles of the standard normal distribution: NIST/SEMATECH e-Handbook of Statistical
@@ -31,6 +31,13 @@ STEP = Step(
     device_power_w=300.0,
     host_power_w=100.0,
     operations=(),
+    confidence=Confidence(
+        method="calibrated",
+        time_half_width=0.3,
+        power_half_width=0.4,
+        level=0.9,
+        in_domain=True,
+    ),
     notes=(),
 )
 
@@ -186,22 +193,27 @@ def test_surer_intervals_are_wider(log_std: float, level: float, more: float) ->
     assert lognormal(1.0, log_std, level + more).high > lognormal(1.0, log_std, level).high
 
 
-def test_times_and_energies_claim_ninety_percent() -> None:
+def test_intervals_are_as_wide_as_the_step_says() -> None:
     found = estimate(STEP, planned(samples=1.0), Scope.NODE, 1.1)
-    assert LEVEL == 0.90
     assert found.energy is not None and found.duration_s is not None
-    # Errors of time and power are independent: their variances add up.
-    energy_log_std = math.hypot(TIME_LOG_STD, POWER_LOG_STD)
-    for interval, log_std in (
-        (found.step_time_s, TIME_LOG_STD),
-        (found.duration_s, TIME_LOG_STD),
-        (found.energy.gpu_kwh, energy_log_std),
-        (found.energy.node_kwh, energy_log_std),
-        (found.energy_per_sample.facility_kwh, energy_log_std),
+    # Errors of time and power are independent: 0.3 and 0.4 make 0.5.
+    for interval, half_width in (
+        (found.step_time_s, 0.3),
+        (found.duration_s, 0.3),
+        (found.energy.gpu_kwh, 0.5),
+        (found.energy.node_kwh, 0.5),
+        (found.energy_per_sample.facility_kwh, 0.5),
     ):
         assert interval is not None
         assert interval.level == 0.90
-        assert math.log(interval.high / interval.median) == pytest.approx(Z_90 * log_std, rel=1e-9)
+        assert math.log(interval.high / interval.median) == pytest.approx(half_width, rel=1e-9)
+        assert math.log(interval.median / interval.low) == pytest.approx(half_width, rel=1e-9)
+
+
+def test_the_roofline_claims_ninety_percent() -> None:
+    assert constants.LEVEL == 0.90
+    assert pytest.approx(Z_90 * constants.TIME_LOG_STD, rel=1e-4) == constants.TIME_HALF_WIDTH
+    assert pytest.approx(Z_90 * constants.POWER_LOG_STD, rel=1e-4) == constants.POWER_HALF_WIDTH
 
 
 def test_energy_is_less_certain_than_time() -> None:
@@ -210,9 +222,9 @@ def test_energy_is_less_certain_than_time() -> None:
     assert energy.high / energy.median > time.high / time.median > 1
 
 
-def test_the_roofline_does_not_claim_to_be_calibrated() -> None:
+def test_the_method_is_that_of_the_step() -> None:
     found = estimate(STEP, planned(), Scope.NODE, None)
-    assert (found.method, found.in_domain) == ("roofline", None)
+    assert (found.method, found.in_domain) == ("calibrated", True)
 
 
 def test_amounts_scale_in_every_scope() -> None:

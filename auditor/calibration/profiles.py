@@ -14,7 +14,7 @@ import numpy as np
 
 from auditor.costs import Family
 from auditor.errors import CalibrationError
-from auditor.step.kernels import Kernels
+from auditor.step.kernels import Floats, Kernels
 
 NETWORK_COLUMNS = (
     "graph",
@@ -69,7 +69,7 @@ def write_networks(folder: Path, networks: Iterable[Network]) -> None:
         head.writerow((network.graph, network.dims, *counts))
         for alike, count in sorted(_alike(k).items(), key=lambda a: (_ORDER[a[0][0]], a[0][1:])):
             family, *numbers = alike
-            row.writerow((network.graph, network.dims, family, count, *map(_written, numbers)))
+            row.writerow((network.graph, network.dims, family, count, *numbers))
     (folder / "networks.csv").write_text(heads.getvalue(), encoding="utf-8")
     (folder / "profiles.csv.gz").write_bytes(
         gzip.compress(rows.getvalue().encode(), compresslevel=9, mtime=0)
@@ -80,7 +80,7 @@ def _alike(kernels: Kernels) -> Counter[tuple[str, ...]]:
     pairs = [getattr(kernels, name) for name in _PAIRS]
     columns = [part[:, turn] for part in pairs for turn in (0, 1)]
     columns += [kernels.contraction, kernels.element_bytes, kernels.keeps_fp32]
-    return Counter(zip(kernels.families, *columns, strict=True))
+    return Counter(zip(kernels.families, *(map(_written, c) for c in columns), strict=True))
 
 
 def _written(number: float) -> str:
@@ -120,9 +120,10 @@ def _rows(text: str) -> Iterator[Mapping[str, str]]:
 def _kernels(head: Mapping[str, str], rows: list[Mapping[str, str]]) -> Kernels:
     count = np.array([float(r["count"]) for r in rows])
 
-    def pair(name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def pair(name: str) -> Floats:
         both = [[float(r[f"forward_{name}"]), float(r[f"backward_{name}"])] for r in rows]
-        return np.array(both) * count[:, None]
+        found: Floats = np.array(both) * count[:, None]
+        return found
 
     return Kernels(
         families=tuple(r["family"] for r in rows),

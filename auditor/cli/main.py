@@ -1,6 +1,7 @@
 """The command ``audit``: exit codes and errors.
 
-0: done (within budget, where there is one); 1: budget exceeded; 2: could not tell.
+0: done (within budget, where there is one); 1: budget exceeded, or a calibration that a refit
+does not give again; 2: could not tell.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 import click
 
 from auditor import __version__
+from auditor.cli.calibrate import calibrate_command
 from auditor.cli.crosscheck import crosscheck_command
 from auditor.cli.hardware import hardware_command
 from auditor.cli.model import model_command
@@ -62,6 +64,7 @@ cli.add_command(model_command, _DEFAULT)
 cli.add_command(hardware_command, "hardware")
 cli.add_command(crosscheck_command, "crosscheck")
 cli.add_command(reconcile_command, "reconcile")
+cli.add_command(calibrate_command, "calibrate")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -64,6 +64,7 @@ def _shapes(values: tuple[str, ...], option: str) -> dict[str, tuple[int, ...]]:
 @click.option("--devices", type=int, help="Accelerators, data parallel.  [default: 1]")
 @click.option("--link-bytes-per-s", type=float, help="Link between devices, one direction.")
 @click.option("--input-pipeline-samples-per-s", type=float, help="What the loader can feed.")
+@click.option("--power-limit-w", type=float, help="Limit of each board.  [default: its TDP]")
 @click.option("--trials", type=int, help="Runs of a hyperparameter search.  [default: 1]")
 @click.option(
     "--input",
@@ -87,6 +88,7 @@ def _shapes(values: tuple[str, ...], option: str) -> dict[str, tuple[int, ...]]:
 @click.option("--region", metavar="NAME", help="ISO country or cloud region, for carbon.")
 @click.option("--pue", type=float, help="Facility energy over node energy.")
 @click.option("--accuracy", type=float, help="Expected accuracy, a fraction, for SAM.")
+@click.option("--calibration", type=_FILE, help="Your own, by `audit calibrate`; none: roofline.")
 @click.option("--strict", is_flag=True, help="Fail on operators without a cost.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
 @click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
@@ -98,6 +100,7 @@ def model_command(
     strict: bool,
     trace: bool,
     trace_inputs: Path | None,
+    calibration: Path | None,
     form: str,
     output: Path | None,
     inputs: tuple[str, ...],
@@ -142,6 +145,7 @@ def model_command(
         strict=strict,
         trace=trace or trace_inputs is not None,
         trace_inputs=trace_inputs,
+        calibration=calibration,
     )
     result = _audited(request, inputs)
     if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():

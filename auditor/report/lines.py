@@ -63,8 +63,13 @@ def step_rows(audit: Audit) -> list[Row]:
         ("step time", span(audit.estimate.step_time_s, units.duration)),
         ("throughput", f"{units.significant(audit.estimate.samples_per_s)} samples/s, "
          f"{audit.workload.devices} x {audit.hardware.accelerator.name}, "
-         f"{audit.workload.precision}"),
+         f"{audit.workload.precision}{_limit(audit)}"),
     ]  # fmt: skip
+
+
+def _limit(audit: Audit) -> str:
+    limit_w = audit.workload.power_limit_w
+    return "" if limit_w is None else f", limited to {limit_w:g} W"
 
 
 def training_rows(audit: Audit) -> list[Row]:
@@ -89,8 +94,17 @@ def training_rows(audit: Audit) -> list[Row]:
         rows.append(("mean power", f"{units.significant(result.mean_power_w)} W ({result.scope})"))
     rows.append(("carbon", _carbon(audit)))
     rows.append(("SAM", _sam(audit)))
-    rows.append(("method", f"{result.method}: not calibrated on measured runs"))
+    rows.append(("method", _method(audit)))
     return rows
+
+
+def _method(audit: Audit) -> str:
+    sure = audit.step.confidence
+    if sure.in_domain is None:
+        return f"{sure.method}: not calibrated on measured runs"
+    if sure.in_domain:
+        return f"{sure.method} on measured runs, within what they cover"
+    return f"{sure.method}, but beyond the measured runs: {'; '.join(sure.reasons)}"
 
 
 def _carbon(audit: Audit) -> str:

@@ -2,11 +2,12 @@
 
 from auditor.step.constants import RESERVED_BYTES
 from auditor.step.rates import default_precision, rates
-from auditor.step.roofline import OperationTime, Seconds
 from auditor.step.step import Step, training_step
+from auditor.step.timed import Confidence, OperationTime, Seconds
 
 __all__ = [
     "RESERVED_BYTES",
+    "Confidence",
     "OperationTime",
     "Seconds",
     "Step",

@@ -13,6 +13,16 @@ from types import MappingProxyType
 
 from auditor.costs import Family
 
+# Half widths of ln(time) and ln(power) at that level.  On 84 published runs that the constants
+# were not set by, ln(estimate / measured) had standard deviations of 0.27 and 0.16 (`python -m
+# benchmarks.roofline`); taken are 0.40 and 0.20, since those are well-known networks on single
+# well-known cards, times the normal distribution's quantile.
+LEVEL = 0.90
+TIME_LOG_STD, POWER_LOG_STD = 0.40, 0.20
+_QUANTILE = 1.6449
+TIME_HALF_WIDTH = _QUANTILE * TIME_LOG_STD
+POWER_HALF_WIDTH = _QUANTILE * POWER_LOG_STD
+
 # Share of the device's dense peak that large products reach.  Matrix products in fp32
 # reach 62 to 87 % of peak on V100 and A100 (NeuSight kernel measurements,
 # sitar-lab/NeuSight@6945927d); tensor cores reach less, since memory feeds them too slowly

@@ -7,56 +7,36 @@ an overhead for every kernel.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 from auditor.costs import PRODUCTS, Family, Work
 from auditor.precision import Precision
 from auditor.profile import CostedOperation, Profile
 from auditor.step import constants
 from auditor.step.rates import Rates
+from auditor.step.timed import Confidence, OperationTime, Seconds, Timed
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seconds:
-    """Time on one device, and which part of it is bound by what."""
-
-    total_s: float = 0.0
-    compute_bound_s: float = 0.0
-    memory_bound_s: float = 0.0
-    overhead_s: float = 0.0
-
-    def __add__(self, other: Seconds) -> Seconds:
-        return Seconds(
-            total_s=self.total_s + other.total_s,
-            compute_bound_s=self.compute_bound_s + other.compute_bound_s,
-            memory_bound_s=self.memory_bound_s + other.memory_bound_s,
-            overhead_s=self.overhead_s + other.overhead_s,
-        )
-
-    def times(self, factor: float) -> Seconds:
-        """Scale every part."""
-        return Seconds(
-            total_s=self.total_s * factor,
-            compute_bound_s=self.compute_bound_s * factor,
-            memory_bound_s=self.memory_bound_s * factor,
-            overhead_s=self.overhead_s * factor,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperationTime:
-    """Time of one operation in one step: forward and backward together."""
-
-    name: str
-    op_type: str
-    family: Family
-    forward: Seconds
-    backward: Seconds
-
-    @property
-    def total_s(self) -> float:
-        """Forward and backward."""
-        return self.forward.total_s + self.backward.total_s
+def roofline_times(profile: Profile, peaks: Rates, mode: Precision, accumulation: int) -> Timed:
+    """Time one optimizer step of `accumulation` passes."""
+    operations = operation_times(profile.operations, peaks, mode)
+    forward = reduce(add, (o.forward for o in operations), Seconds())
+    backward = reduce(add, (o.backward for o in operations), Seconds())
+    copies = copy_seconds(profile, peaks, mode).times(accumulation)
+    return Timed(
+        operations=operations,
+        forward=forward.times(accumulation),
+        backward=backward.times(accumulation),
+        update=update_seconds(profile, peaks) + copies,
+        confidence=Confidence(
+            method="roofline",
+            time_half_width=constants.TIME_HALF_WIDTH,
+            power_half_width=constants.POWER_HALF_WIDTH,
+            level=constants.LEVEL,
+            in_domain=None,
+        ),
+    )
 
 
 def operation_times(

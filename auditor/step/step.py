@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 
-from auditor.errors import HardwareError
+from auditor.errors import HardwareError, PlanError
 from auditor.hardware import Accelerator
 from auditor.precision import Precision, precision
 from auditor.profile import Profile
 from auditor.sharding import Sharding
 from auditor.step import constants
+from auditor.step.artefact import Artefact
+from auditor.step.calibrated import calibrated_times
+from auditor.step.power import board_power, host_power_w, one_board
 from auditor.step.rates import rates
-from auditor.step.roofline import (
-    OperationTime,
-    Seconds,
-    copy_seconds,
-    operation_times,
-    update_seconds,
-)
+from auditor.step.roofline import roofline_times
+from auditor.step.timed import Confidence, OperationTime, Seconds
 from auditor.workload import Workload
 
 
@@ -40,42 +36,109 @@ class Step:
     device_power_w: float
     host_power_w: float
     operations: tuple[OperationTime, ...]
+    confidence: Confidence
     notes: tuple[str, ...]
 
 
-def training_step(profile: Profile, accelerator: Accelerator, workload: Workload) -> Step:
+def training_step(
+    profile: Profile,
+    accelerator: Accelerator,
+    workload: Workload,
+    artefact: Artefact | None = None,
+) -> Step:
     """Estimate one optimizer step of `workload` on `accelerator`.
+
+    With an `artefact` the times of a GPU are those that were fitted; without one, and for
+    other devices, of which no run is known, those of a roofline with constants set by hand.
 
     Raises:
         HardwareError: the device lacks a figure that the estimate needs.
     """
     mode = precision(workload.precision)
-    peak = rates(accelerator, mode)
-    operations = operation_times(profile.operations, peak, mode)
     passes = workload.gradient_accumulation
-    forward = reduce(add, (o.forward for o in operations), Seconds()).times(passes)
-    backward = reduce(add, (o.backward for o in operations), Seconds()).times(passes)
-    update = update_seconds(profile, peak) + copy_seconds(profile, peak, mode).times(passes)
+    calibration = artefact if accelerator.kind == "gpu" else None
+    if calibration is None:
+        timed = roofline_times(profile, rates(accelerator, mode), mode, passes)
+    else:
+        timed = calibrated_times(profile, accelerator, mode, calibration, passes)
+    forward, backward, update = timed.forward, timed.backward, timed.update
     # Gradients are exchanged once per optimizer step: only its last backward pass hides them.
     communication_s = exposed_communication_s(
         profile, accelerator, workload, mode, backward.total_s / passes
     )
     busy_s = forward.total_s + backward.total_s + update.total_s + communication_s
-    input_s = _input_s(workload)
-    total_s = max(busy_s, input_s)
-    device_power_w, notes = _device_power_w(accelerator, forward + backward + update, total_s)
+    total_s = max(busy_s, _input_s(workload))
+    if calibration is None:
+        power = _by_hand(accelerator, workload, forward + backward + update, total_s)
+    else:
+        work = forward + backward + update
+        power = _fitted(calibration, accelerator, workload, work, total_s)
+    slower = power.total_s / total_s if total_s > 0 else 1.0
+    forward, backward, update = (part.times(slower) for part in (forward, backward, update))
+    busy_s *= slower
     return Step(
         forward=forward,
         backward=backward,
         update=update,
-        communication_s=communication_s,
-        input_wait_s=total_s - busy_s,
-        total_s=total_s,
-        device_power_w=device_power_w,
-        host_power_w=constants.HOST_BASE_W + constants.HOST_SHARE_OF_TDP * _tdp_w(accelerator),
-        operations=operations,
-        notes=notes,
+        communication_s=communication_s * slower,
+        input_wait_s=max(0.0, power.total_s - busy_s),
+        total_s=power.total_s,
+        device_power_w=power.device_w,
+        host_power_w=power.host_w,
+        operations=timed.operations,
+        confidence=timed.confidence,
+        notes=power.notes,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Power:
+    """Mean power in W of one device and of its share of the host, and the step's time at it."""
+
+    device_w: float
+    host_w: float
+    total_s: float
+    notes: tuple[str, ...]
+
+
+def _fitted(
+    artefact: Artefact,
+    accelerator: Accelerator,
+    workload: Workload,
+    work: Seconds,
+    total_s: float,
+) -> _Power:
+    """By the power that was measured, under the limit of the plan."""
+    model = artefact.power
+    board = one_board(model, accelerator, workload.power_limit_w)
+    found = board_power(model, board, work.compute_bound_s, work.memory_bound_s, total_s)
+    share = model.idle_share_of_tdp if accelerator.idle_w is None else None
+    return _Power(
+        found.drawn_w,
+        host_power_w(model, found.drawn_w),
+        found.total_s,
+        () if share is None else (_idle_note(accelerator, share),),
+    )
+
+
+def _by_hand(accelerator: Accelerator, workload: Workload, work: Seconds, total_s: float) -> _Power:
+    """By shares of the way from idle to TDP that were set by hand.
+
+    Raises:
+        PlanError: a power limit is set, of whose effect they say nothing.
+    """
+    if workload.power_limit_w is not None:
+        raise PlanError(
+            f"--power-limit-w {workload.power_limit_w:g}: only the calibrated estimate of a GPU "
+            "knows what a limit does; leave it out"
+        )
+    device_w, notes = _device_power_w(accelerator, work, total_s)
+    host_w = constants.HOST_BASE_W + constants.HOST_SHARE_OF_TDP * _tdp_w(accelerator)
+    return _Power(device_w, host_w, total_s, notes)
+
+
+def _idle_note(accelerator: Accelerator, share: float) -> str:
+    return f"idle power of {accelerator.id} is not in the catalogue: {share:.0%} of its TDP taken"
 
 
 def exposed_communication_s(
@@ -133,10 +196,7 @@ def _device_power_w(
     idle_w = accelerator.idle_w
     if idle_w is None:
         idle_w = constants.IDLE_SHARE_OF_TDP * tdp_w
-        notes.append(
-            f"idle power of {accelerator.id} is not in the catalogue: "
-            f"{constants.IDLE_SHARE_OF_TDP:.0%} of its TDP taken"
-        )
+        notes.append(_idle_note(accelerator, constants.IDLE_SHARE_OF_TDP))
     load = (
         constants.COMPUTE_POWER_SHARE * busy.compute_bound_s
         + constants.MEMORY_POWER_SHARE * busy.memory_bound_s

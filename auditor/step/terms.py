@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
@@ -26,6 +27,8 @@ Indices = NDArray[np.intp]
 _RATE_CLASS = {"fp32": "fp32", "tf32": "tf32", "fp16": "half", "bf16": "half", "fp8": "fp8"}
 RATE_CLASSES = ("fp32", "tf32", "half", "fp8")
 PASSES = ("forward", "backward")
+# Elements of four bytes, or of two.
+WIDTHS = ("full", "half")
 _CONVOLUTIONS = frozenset({Family.CONVOLUTION, Family.POINTWISE_CONVOLUTION})
 # These hardly use matrix units.
 _VECTOR = frozenset({Family.GROUPED_CONVOLUTION, Family.DEPTHWISE_CONVOLUTION})
@@ -63,8 +66,8 @@ def _feed(family: Family, turn: str) -> str:
     return f"feed/{family}/{turn}"
 
 
-def _memory(family: Family, turn: str) -> str:
-    return f"memory/{family}/{turn}"
+def _memory(family: Family, turn: str, width: str) -> str:
+    return f"memory/{family}/{turn}/{width}"
 
 
 def _priors() -> dict[str, float]:
@@ -76,7 +79,8 @@ def _priors() -> dict[str, float]:
             priors[_feed(family, turn)] = 0.1
         for family in Family:
             if family not in (Family.OPTIMIZER, Family.CONSTANT):
-                priors[_memory(family, turn)] = 1 / _EXPECTED_BANDWIDTH_SHARE
+                for width in WIDTHS:
+                    priors[_memory(family, turn, width)] = 1 / _EXPECTED_BANDWIDTH_SHARE
     for rate in RATE_CLASSES:
         priors[f"{LATENCY}/{rate}"] = 0.5
     return priors | {LAUNCH: 3.0, VECTOR: 0.5, UPDATE: 1.5, TENSORS: 3.0}
@@ -163,7 +167,10 @@ def step_terms(
         latency_s=latency_s,
         latency_term=_indices((kind.latency, kind.latency) for kind in kinds),
         memory_s=memory_s * runs,
-        memory_term=_indices(_MEMORY_TERM[name] for name in kernels.families),
+        memory_term=_indices(
+            _MEMORY_TERM[WIDTHS[int(is_half)]][name]
+            for name, is_half in zip(kernels.families, width < 4, strict=True)
+        ),
         vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
         launch_s=launches * LAUNCH_S,
         update_s=update_bytes / peaks.bandwidth_bytes_per_s,
@@ -179,7 +186,8 @@ def _of_family(name: Callable[[Family, str], str]) -> dict[str, tuple[int, ...]]
     return {f.value: tuple(_INDEX.get(name(f, turn), 0) for turn in PASSES) for f in Family}
 
 
-_MEMORY_TERM, _FEED_TERM = _of_family(_memory), _of_family(_feed)
+_FEED_TERM = _of_family(_feed)
+_MEMORY_TERM = {width: _of_family(partial(_memory, width=width)) for width in WIDTHS}
 
 
 @dataclass(frozen=True, slots=True)

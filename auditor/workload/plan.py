@@ -21,7 +21,8 @@ class Plan:
     """What the user says of the training; None is not said.
 
     `samples` or `tokens` are per epoch.  `batch_size` is samples per device and forward
-    pass; `gradient_accumulation` passes make one optimizer step.  `trials` counts all runs
+    pass; `gradient_accumulation` passes make one optimizer step.  `power_limit_w` is what each
+    device's board is limited to.  `trials` counts all runs
     of a hyperparameter search.  `checkpointing` is a number of segments, `freeze` and
     `trainable` are patterns of parameters' names.  `dims` and `shapes` bind dynamic
     dimensions, `assume` sizes that only the data decides, by the node that makes them.
@@ -37,6 +38,7 @@ class Plan:
     devices: int | None = None
     link_bytes_per_s: float | None = None
     input_pipeline_samples_per_s: float | None = None
+    power_limit_w: float | None = None
     trials: int | None = None
     hardware: str | None = None
     region: str | None = None
@@ -76,7 +78,14 @@ MAX_PUE = 100.0
 
 _TABLES = ("dims", "shapes", "assume")
 _COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials", "checkpointing")
-_AMOUNTS = ("samples", "tokens", "epochs", "input_pipeline_samples_per_s", "link_bytes_per_s")
+_AMOUNTS = (
+    "samples",
+    "tokens",
+    "epochs",
+    "input_pipeline_samples_per_s",
+    "link_bytes_per_s",
+    "power_limit_w",
+)
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "scope": ("gpu", "node", "facility"),
     "batchnorm": ("auto", "restore", "keep"),
@@ -144,7 +153,8 @@ def _require(value: Any, name: str, holds: Any, remedy: str) -> None:
 class Workload:
     """A plan with nothing left open but how much is trained, which may stay unknown.
 
-    `samples` is per epoch, None where the plan does not say.
+    `samples` is per epoch, None where the plan does not say.  `power_limit_w` is of one device,
+    None for its design power.
     """
 
     samples: float | None
@@ -157,6 +167,7 @@ class Workload:
     devices: int
     link_bytes_per_s: float | None
     input_pipeline_samples_per_s: float | None
+    power_limit_w: float | None
     trials: int
     sequence_length: int | None
     attention: str
@@ -211,6 +222,7 @@ def workload(plan: Plan, precision_name: str, sequence_length: int | None) -> Wo
         devices=plan.devices or 1,
         link_bytes_per_s=plan.link_bytes_per_s,
         input_pipeline_samples_per_s=plan.input_pipeline_samples_per_s,
+        power_limit_w=plan.power_limit_w,
         trials=plan.trials or 1,
         sequence_length=sequence_length,
         attention=plan.attention or "exported",

@@ -266,6 +266,7 @@ class TestPlans:
             "tokens = 1e6\nepochs = 3\nbatch_size = 8\ngradient_accumulation = 2\ndevices = 4\n"
             'precision = "amp"\noptimizer = "adam"\nlink_bytes_per_s = 1e10\ntrials = 5\n'
             'input_pipeline_samples_per_s = 1e4\nhardware = "h100"\nregion = "FR"\npue = 1.3\n'
+            "power_limit_w = 300\n"
             'scope = "facility"\naccuracy = 0.5\nbatchnorm = "keep"\nattention = "flash"\n'
             'checkpointing = 4\nsharding = "zero2"\nfreeze = ["*embeddings*"]\n'
             'trainable = "*"\nassume = {}\n'
@@ -284,6 +285,7 @@ class TestPlans:
             "devices": 4,
             "link_bytes_per_s": 1e10,
             "input_pipeline_samples_per_s": 1e4,
+            "power_limit_w": 300,
             "trials": 5,
             "sequence_length": 100,
             "attention": "flash",

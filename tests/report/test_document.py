@@ -50,6 +50,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "accumulation": {"gradient_accumulation": 4},
     "own link": {"devices": 2, "link_bytes_per_s": 1e9},
     "input pipeline": {"input_pipeline_samples_per_s": 100.0},
+    "power limit": {"samples": 1e6, "power_limit_w": 400.0},
     "trials": {"samples": 1e6, "trials": 20},
     "gpu": FULL | {"scope": "gpu"},
     "facility": FULL | {"scope": "facility", "region": "FR"},

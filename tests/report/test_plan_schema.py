@@ -63,6 +63,7 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "devices": counts,
     "link_bytes_per_s": positive,
     "input_pipeline_samples_per_s": positive,
+    "power_limit_w": positive,
     "trials": counts,
     "hardware": texts,
     "region": texts,

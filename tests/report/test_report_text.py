@@ -108,6 +108,11 @@ class TestWhole:
         assert f"90% interval {energy(node.low)} to {energy(node.high)}" in shown
         assert f"{found.sam.median:.2f} (" in entry(self.TEXT, "SAM")
 
+    def test_a_power_limit_stands_beside_the_device(self) -> None:
+        assert "limited to" not in render_text(audited())
+        line = next(x for x in render_text(audited(power_limit_w=300)).splitlines() if "1 x" in x)
+        assert line.endswith("1 x A100 SXM4 80GB, amp, limited to 300 W")
+
     def test_no_line_is_wider_than_a_page(self) -> None:
         assert max(map(len, self.TEXT.splitlines())) <= PLAIN_WIDTH
         assert self.TEXT.endswith("\n") and not self.TEXT.endswith("\n\n")

@@ -62,7 +62,14 @@ def test_precedence_is_associative(a: Plan, b: Plan, c: Plan) -> None:
 # --- what is possible -------------------------------------------------------------------
 
 COUNTS = ["batch_size", "gradient_accumulation", "devices", "trials"]
-AMOUNTS = ["samples", "tokens", "epochs", "input_pipeline_samples_per_s", "link_bytes_per_s"]
+AMOUNTS = [
+    "samples",
+    "tokens",
+    "epochs",
+    "input_pipeline_samples_per_s",
+    "link_bytes_per_s",
+    "power_limit_w",
+]
 
 
 def refusal(**said: Any) -> str:
@@ -159,6 +166,13 @@ def test_tokens_of_a_model_without_a_sequence_are_refused() -> None:
 def test_an_optimizer_step_over_all_devices() -> None:
     found = work(batch_size=16, gradient_accumulation=4, devices=8)
     assert found.global_batch_size == 16 * 4 * 8
+
+
+def test_a_power_limit_is_carried_over_or_left_open() -> None:
+    assert work().power_limit_w is None
+    found = work(power_limit_w=250.0)
+    assert found.power_limit_w == 250.0 and found.as_dict()["power_limit_w"] == 250.0
+    assert Plan(power_limit_w=200.0).over(Plan(power_limit_w=300.0)).power_limit_w == 200.0
 
 
 def test_samples_of_all_epochs_and_trials() -> None:

@@ -22,6 +22,7 @@ precision = "amp"
 optimizer = "momentum"
 devices = 8
 link_bytes_per_s = 25e9
+power_limit_w = 300
 trials = 3
 hardware = "a100"
 region = "FRA"
@@ -59,6 +60,7 @@ def test_a_full_plan(tmp_path: Path) -> None:
         optimizer="momentum",
         devices=8,
         link_bytes_per_s=25e9,
+        power_limit_w=300,
         trials=3,
         hardware="a100",
         region="FRA",

@@ -1,0 +1,282 @@
+"""A user's own runs on top of a calibration: factors of one set-up, one host with one device.
+
+The result is the calibration's content with an object ``local`` and a digest of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import pkgutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auditor.calibration.effect import NO_HOST, Effect, Spread, effect, enough
+from auditor.calibration.modelled import Modelled, Profiler, modelled
+from auditor.calibration.record import SCOPES, Run
+from auditor.errors import AuditError, CalibrationError
+from auditor.hardware import Accelerator, resolve
+from auditor.step.artefact import Artefact, digest_of, parsed, read_artefact
+from auditor.step.kernels import Floats
+
+# Widths may come out alike in a calibration; then a set-up is still off by a few percent.
+_LEAST_COMMON = 0.05
+# Of the power's half width, how much networks differ by on one set-up; a judgement: the
+# calibration has one width for all.
+_POWER_NETWORK_SHARE = 0.5
+# No set-up is off by so much; a unit is.
+_LARGEST_RATIO = 20.0
+# The host's own factor is sought where some networks wait for it and some hardly do.
+_WAITING, _BUSY, _FEWEST_OF_EACH = 0.6, 0.2, 3
+_HOSTS: Floats = np.linspace(-1.2, 1.2, 241)
+_DIGITS = 6
+_LONGEST_MESSAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The calibration that own runs correct: as JSON, and as the estimate reads it."""
+
+    content: Mapping[str, Any]
+    artefact: Artefact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What own runs say: effects on time and on power, which is None if it was not measured.
+
+    `time_half_width` and `power_half_width` are of ln at `level` before, without own runs.
+    """
+
+    hardware: str
+    runs: tuple[Modelled, ...]
+    time: Effect
+    power: Effect | None
+    power_scope: str | None
+    time_half_width: float
+    power_half_width: float
+    level: float
+
+    @property
+    def power_runs(self) -> tuple[Modelled, ...]:
+        """The runs whose power was used: all of one scope."""
+        return tuple(m for m in self.runs if m.power_scope == self.power_scope is not None)
+
+
+@lru_cache(maxsize=1)
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of a calibration."""
+    data = pkgutil.get_data("auditor_schemas", "artefact.schema.json")
+    if data is None:
+        raise FileNotFoundError("artefact.schema.json is not in the package: install it again")
+    found: Mapping[str, Any] = json.loads(data)
+    return found
+
+
+def read_base(path: Path | None = None) -> Base:
+    """Read a calibration to be corrected; None is the one of the package.
+
+    Raises:
+        CalibrationError: it cannot be read, is not one by digest or schema, or holds own runs.
+    """
+    if path is None:
+        return _shipped()
+    artefact = read_artefact(path)
+    content = json.loads(path.read_bytes())
+    problem = _problem(content)
+    if problem is not None:
+        raise CalibrationError(f"{path}: not a calibration: {problem}; fit it again")
+    if "local" in content:
+        raise CalibrationError(
+            f"{path}: holds own runs already; put all runs into one table and correct what it "
+            "was made from"
+        )
+    return Base(content, artefact)
+
+
+def _shipped() -> Base:
+    where = "the package's artefact.json"
+    try:
+        data = pkgutil.get_data("auditor_calibration", "artefact.json") or b""
+    except OSError as error:
+        raise CalibrationError(f"{where} is missing: install the package again") from error
+    content = json.loads(data)
+    return Base(content, parsed(content, where))
+
+
+def _problem(content: object) -> str | None:
+    import jsonschema  # takes longer to load than an audit takes
+
+    errors = jsonschema.Draft202012Validator(schema()).iter_errors(content)
+    error = next(iter(errors), None)
+    if error is None:
+        return None
+    where = ".".join(map(str, error.absolute_path))
+    return f"{where}: {error.message}".removeprefix(": ")[:_LONGEST_MESSAGE]
+
+
+def of_one_device(
+    runs: Sequence[Run], hardware: str | None, extra: Sequence[Accelerator] = ()
+) -> tuple[tuple[Run, ...], Accelerator]:
+    """Take the runs of one kind of device, the one called `hardware` where there are several.
+
+    Raises:
+        CalibrationError: they are of several kinds, or of none that can be corrected.
+        HardwareError: no device is called so.
+    """
+    there = sorted({run.hardware for run in runs})
+    if hardware is None and len(there) > 1:
+        raise CalibrationError(
+            f"runs on {', '.join(there)}: factors are of one set-up; make one file for each, with "
+            f"--hardware {there[0]} and so on"
+        )
+    device = resolve(hardware or there[0], extra).accelerator
+    if device.id not in there:
+        raise CalibrationError(
+            f"no run on {device.id}; there are runs on {', '.join(there)}: name one of these"
+        )
+    if device.kind != "gpu":
+        raise CalibrationError(
+            f"{device.id} is not a GPU: its estimate is a roofline, which no run corrects"
+        )
+    return tuple(run for run in runs if run.hardware == device.id), device
+
+
+def correction(
+    table: Path, runs: Sequence[Run], device: Accelerator, profiler: Profiler, base: Base
+) -> Correction:
+    """Compare the runs of a table, all on `device`, with the calibration.
+
+    Raises:
+        CalibrationError: names the table and the run whose network cannot be profiled or whose
+            time is not in s.
+    """
+    found = tuple(_beside(table, run, device, profiler, base.artefact) for run in runs)
+    before = _widest(base.artefact, device)
+    scope, power = _power(found, base.artefact)
+    return Correction(
+        hardware=device.id,
+        runs=found,
+        time=_time(found, base.artefact, before),
+        power=power,
+        power_scope=scope,
+        time_half_width=before,
+        power_half_width=base.artefact.power_half_width,
+        level=base.artefact.level,
+    )
+
+
+def _beside(
+    table: Path, run: Run, device: Accelerator, profiler: Profiler, artefact: Artefact
+) -> Modelled:
+    try:
+        found = modelled(run, table.parent / run.graph, profiler, device, artefact)
+    except AuditError as error:
+        raise CalibrationError(
+            f"runs of {table}, run {run.run_id}: {error}", path=str(table), run_id=run.run_id
+        ) from error
+    modelled_s = found.step_time_s()
+    ratio = run.step_time_s / modelled_s
+    if not 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
+        raise CalibrationError(
+            f"runs of {table}, run {run.run_id}: a step of {run.step_time_s:.4g} s is {ratio:.3g} "
+            f"times the modelled {modelled_s:.4g} s: give s, of one step of batch_size samples",
+            path=str(table),
+            run_id=run.run_id,
+        )
+    return found
+
+
+def _widest(artefact: Artefact, device: Accelerator) -> float:
+    """Half width of ln(time) without own runs."""
+    widths = artefact.half_widths
+    is_known = device.id in artefact.hardware
+    return widths["source"] if is_known else max(widths["source"], widths["device"])
+
+
+def _spread(whole: float, network: float) -> Spread:
+    """Part the half width `whole` in two: what is left of it is common to a set-up."""
+    return Spread(math.sqrt(max(whole**2 - network**2, _LEAST_COMMON**2)), network)
+
+
+def _time(found: Sequence[Modelled], artefact: Artefact, before: float) -> Effect:
+    hosts = _HOSTS if _tells_of_host(found, enough(artefact.level)) else NO_HOST
+    logs = [
+        [math.log(m.run.step_time_s / m.step_time_s(math.exp(host))) for m in found]
+        for host in hosts.tolist()
+    ]
+    spread = _spread(before, artefact.half_widths["family"])
+    return effect(_by_network(found, np.array(logs)), spread, artefact.level, hosts)
+
+
+def _tells_of_host(found: Sequence[Modelled], fewest: int) -> bool:
+    shares = _by_network(found, np.array([[m.device.host_share for m in found]]))[0]
+    waiting, busy = int((shares >= _WAITING).sum()), int((shares <= _BUSY).sum())
+    return len(shares) >= fewest and min(waiting, busy) >= _FEWEST_OF_EACH
+
+
+def _by_network(found: Sequence[Modelled], values: Floats) -> Floats:
+    """Means of the columns of each network: many runs of one tell no more than one."""
+    index: dict[str, int] = {}
+    network = np.array([index.setdefault(m.network, len(index)) for m in found])
+    return np.stack([values[:, network == k].mean(axis=1) for k in range(len(index))], axis=1)
+
+
+def _power(found: Sequence[Modelled], artefact: Artefact) -> tuple[str | None, Effect | None]:
+    """Effect on power by the narrowest scope that was measured: boards say most."""
+    for scope in SCOPES:
+        measured = [m for m in found if m.power_scope == scope]
+        if measured:
+            logs = [math.log(m.measured_power_w / m.powers_w[scope]) for m in measured]
+            whole = artefact.power_half_width
+            spread = _spread(whole, _POWER_NETWORK_SHARE * whole)
+            averaged = _by_network(measured, np.array([logs]))
+            return scope, effect(averaged, spread, artefact.level)
+    return None, None
+
+
+def localized(base: Base, found: Correction, table: Path) -> dict[str, Any]:
+    """The content of the corrected calibration; `table` is where the runs stand.
+
+    Raises:
+        CalibrationError: the table has gone meanwhile.
+    """
+    try:
+        sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CalibrationError(f"runs of {table} cannot be read: {error}") from error
+    kept = {key: value for key, value in base.content.items() if key != "digest"}
+    content = kept | {"local": _local(found, base, {table.name: sha256})}
+    return content | {"digest": digest_of(content)}
+
+
+def _local(found: Correction, base: Base, sources: Mapping[str, str]) -> dict[str, Any]:
+    time, power = found.time, found.power
+    return {
+        "hardware": found.hardware,
+        "precisions": sorted({m.run.precision for m in found.runs}),
+        "factor": _significant(math.exp(time.log_factor)),
+        "host_factor": _significant(math.exp(time.log_host)),
+        "factor_half_width": _significant(time.half_width),
+        "residual_half_width": _significant(time.residual_half_width),
+        "count": time.count,
+        "run_count": len(found.runs),
+        "power_factor": _significant(math.exp(power.log_factor)) if power else 1.0,
+        "power_scope": found.power_scope,
+        "power_half_width": _significant(
+            power.residual_half_width if power else found.power_half_width
+        ),
+        "power_count": power.count if power else 0,
+        "base": base.content["digest"],
+        "sources": dict(sources),
+    }
+
+
+def _significant(number: float) -> float:
+    return float(f"{number:.{_DIGITS}g}")

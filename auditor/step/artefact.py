@@ -1,0 +1,207 @@
+"""What was fitted on measured runs, as the estimate reads it: plain JSON, no code.
+
+`schemas/artefact.schema.json` describes the file; `calibration/README.md` says how it was fitted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auditor.errors import CalibrationError
+from auditor.step.kernels import Floats
+from auditor.step.power import PowerModel, power_model
+from auditor.step.terms import TERMS
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = 1
+# Ours is 0.3 MB; one of another size is none of ours.
+LARGEST_BYTES = 20_000_000
+
+
+def group_of(term: str) -> str:
+    """Name of the group of terms that a device's own factor is for."""
+    parts = term.split("/")
+    return "/".join(parts[:2]) if len(parts) > 2 or parts[0] == "memory" else parts[0]
+
+
+GROUPS = tuple(dict.fromkeys(map(group_of, TERMS)))
+GROUP_OF_TERM = np.array([GROUPS.index(group_of(t)) for t in TERMS], np.intp)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Residual:
+    """A kernel regression of ln(measured / modelled time) that is nothing away from its centres.
+
+    `centres` (n, features) and `weights` (n,): the mean of a Gaussian process with a squared
+    exponential kernel of `length_scale` and `amplitude` (Rasmussen and Williams, "Gaussian
+    Processes for Machine Learning", 2006, eq. 2.23).
+    """
+
+    centres: Floats
+    weights: Floats
+    length_scale: float
+    amplitude: float
+
+    def at(self, features: Floats) -> float:
+        """Return ln of the factor for one network's features."""
+        if not len(self.weights):
+            return 0.0
+        squares = ((self.centres - features) ** 2).sum(axis=1)
+        kernel = self.amplitude**2 * np.exp(-squares / (2 * self.length_scale**2))
+        return float(kernel @ self.weights)
+
+    def distance(self, features: Floats) -> float:
+        """Distance to the nearest centre, in length scales."""
+        if not len(self.weights):
+            return float("inf")
+        squares = ((self.centres - features) ** 2).sum(axis=1)
+        return float(np.sqrt(squares.min())) / self.length_scale
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artefact:
+    """The fitted estimate.
+
+    `coefficients` by term; `host_s_per_launch` is how long the host takes to launch a kernel;
+    `devices` holds, by hardware id, factors by group of terms.  `half_widths` are of ln(time)
+    and ln(power) at `level`, by what the run has in common with the data: "family" (device and
+    set-up measured, the network's family not), "device" (the device not), "source" (the
+    set-up not).  `hardware` and `precisions` are those of the data, and `farthest` the distance
+    in length scales beyond which a network is unlike them.  `digest` is of the file's content.
+    """
+
+    coefficients: Mapping[str, float]
+    host_s_per_launch: float
+    devices: Mapping[str, Mapping[str, float]]
+    residual: Residual
+    power: PowerModel
+    half_widths: Mapping[str, float]
+    power_half_width: float
+    level: float
+    hardware: tuple[str, ...]
+    precisions: tuple[str, ...]
+    farthest: float
+    tables: Mapping[str, str]
+    digest: str
+    local_factor: float = 1.0
+    local_count: int = 0
+
+    def factors(self, hardware: str) -> Floats:
+        """Coefficients in the order of `TERMS`, with the device's own factors."""
+        base = np.array([self.coefficients[t] for t in TERMS])
+        own = self.devices.get(hardware)
+        if own is None:
+            return base
+        factors: Floats = base * np.array([own.get(g, 1.0) for g in GROUPS])[GROUP_OF_TERM]
+        return factors
+
+
+def features(seconds: Floats, launch_s: float, is_inference: bool) -> Floats:
+    """Describe a step by where its time goes: what the residual is a function of.
+
+    `seconds` are the modelled times by term, `launch_s` the term of the launches at its unit.
+    """
+    total = seconds.sum()
+    shares = np.bincount(GROUP_OF_TERM, seconds, len(GROUPS)) / total
+    length = 0.5 * np.log(total / max(launch_s, 1e-12))
+    return np.append(2 * np.sqrt(shares), [length, float(is_inference)])
+
+
+def digest_of(content: Mapping[str, Any]) -> str:
+    """SHA-256 of everything but the digest itself, its keys in order."""
+    rest = {key: value for key, value in content.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def read_artefact(path: Path) -> Artefact:
+    """Read a calibration.
+
+    Raises:
+        CalibrationError: it cannot be read, is not one, or was changed by hand.
+    """
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise CalibrationError(f"{path}: too large for a calibration; is it one?")
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CalibrationError(f"{path}: not a readable calibration: {error}") from error
+    return parsed(content, str(path))
+
+
+@lru_cache(maxsize=1)
+def shipped_artefact() -> Artefact:
+    """Return the calibration that comes with the package.
+
+    Raises:
+        CalibrationError: the package lacks it or it was changed.
+    """
+    import pkgutil
+
+    data = pkgutil.get_data("auditor_calibration", "artefact.json")
+    if data is None:
+        raise CalibrationError("artefact.json is not in the package: install it again")
+    return parsed(json.loads(data), "the package's artefact.json")
+
+
+def parsed(content: Any, where: str) -> Artefact:
+    """Build the record from a JSON value.
+
+    Raises:
+        CalibrationError: it is not one, or its digest does not match.
+    """
+    if not isinstance(content, dict) or content.get("version") != VERSION:
+        raise CalibrationError(f"{where}: not a calibration of version {VERSION}; fit it again")
+    if content.get("digest") != digest_of(content):
+        raise CalibrationError(
+            f"{where}: its content does not match its digest: it was changed after it was "
+            "fitted; fit it again with `audit calibrate`"
+        )
+    try:
+        return _built(content)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CalibrationError(
+            f"{where}: not a whole calibration: {error!r}; fit it again"
+        ) from None
+
+
+def _built(content: Mapping[str, Any]) -> Artefact:
+    residual = content["residual"]
+    local = content.get("local") or {}
+    return Artefact(
+        coefficients=MappingProxyType({t: float(content["coefficients"][t]) for t in TERMS}),
+        host_s_per_launch=float(content["host_s_per_launch"]),
+        devices=MappingProxyType(
+            {h: {g: float(f) for g, f in own.items()} for h, own in content["devices"].items()}
+        ),
+        residual=Residual(
+            centres=_matrix(residual["centres"]),
+            weights=np.array(residual["weights"], np.float64),
+            length_scale=float(residual["length_scale"]),
+            amplitude=float(residual["amplitude"]),
+        ),
+        power=power_model(content["power"]),
+        half_widths=MappingProxyType({k: float(v) for k, v in content["half_widths"].items()}),
+        power_half_width=float(content["power_half_width"]),
+        level=float(content["level"]),
+        hardware=tuple(content["hardware"]),
+        precisions=tuple(content["precisions"]),
+        farthest=float(content["farthest"]),
+        tables=MappingProxyType(dict(content["tables"])),
+        digest=content["digest"],
+        local_factor=float(local.get("factor", 1.0)),
+        local_count=int(local.get("count", 0)),
+    )
+
+
+def _matrix(rows: Sequence[Sequence[float]]) -> Floats:
+    return np.array(rows, np.float64).reshape(len(rows), len(GROUPS) + 2)
