@@ -18,6 +18,7 @@ from auditor.cli.main import run
 
 ROOT = DATA.parents[1]
 RESNET = ROOT / "examples" / "resnet50.onnx"
+MOBILENET = ROOT / "examples" / "mobilenetv2.onnx"
 BERT = ROOT / "examples" / "bert_base.onnx"
 A100 = ("--hardware", "a100-sxm4-80gb")
 
