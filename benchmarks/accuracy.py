@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from auditor.calibration.fit import FAMILY_FOLDS, LEVEL, half_width, held_out
+from auditor.calibration.fit import FAMILY_FOLDS, LEVEL, fit_time, half_width, held_out
+from auditor.calibration.power import fit_figures, log_power, power_rows
 from auditor.calibration.profiles import read_networks
 from auditor.calibration.record import Run
 from auditor.calibration.runs import read_runs
@@ -212,12 +213,80 @@ def cases(found: Sequence[Case], errors: Floats, data: Samples) -> Iterator[str]
         yield f"{case.name}: {chosen.sum()} runs, {median_error(errors[chosen])}"
 
 
+# --- energy -----------------------------------------------------------------------------------
+
+
+def energy_errors(
+    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples
+) -> tuple[list[Run], Floats]:
+    """Runs with a measured power, and ln(estimate / measured) of energy, their source left out.
+
+    Energy of a step is power times time, so its error is the sum of both errors; the power is
+    that at the modelled time, as in an estimate.
+    """
+    timed = {run.run_id for run in data.runs}
+    measured = [run for run in runs if run.mean_power_w is not None and run.run_id in timed]
+    found: list[Run] = []
+    errors: list[float] = []
+    for left_out in sorted({source(run) for run in measured}):
+        model = fit_time(data.where([source(r) != left_out for r in data.runs]))
+        rows = power_rows(runs, networks, model.core)
+        power = fit_figures(rows.where([source(r) != left_out for r in rows.runs]))
+        here = rows.where([source(r) == left_out and r.run_id in timed for r in rows.runs])
+        log_w = log_power(power, here, here.modelled_s)[0] - np.log(here.power_w)
+        of_time = data.where([source(r) == left_out for r in data.runs])
+        log_s = dict(
+            zip(
+                (r.run_id for r in of_time.runs),
+                model.log_times(of_time, knows_setup=False) - of_time.log_time,
+                strict=True,
+            )
+        )
+        found += here.runs
+        errors += [w + log_s[r.run_id] for r, w in zip(here.runs, log_w, strict=True)]
+    return found, np.array(errors)
+
+
+def with_local_runs(runs: Sequence[Run], errors: Floats) -> Floats:
+    """Errors of energy after one run of the set-up, each in turn, corrected the others.
+
+    The correction is shrunken as `audit calibrate` shrinks it: by the spread of set-ups over
+    that and the spread within one.
+    """
+    setups = np.array([f"{source(r)} {r.hardware}" for r in runs])
+    networks = np.array([r.graph for r in runs])
+    between = np.var([np.median(errors[setups == s]) for s in sorted(set(setups))])
+    corrected: list[float] = []
+    for name in sorted(set(setups)):
+        own, graphs = errors[setups == name], networks[setups == name]
+        within = float(np.var(own))
+        share = between / (between + within) if between + within else 0.0
+        for i, graph in enumerate(graphs):
+            corrected += (own[graphs != graph] - share * own[i]).tolist()
+    return np.array(corrected)
+
+
+def energy_report(
+    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples
+) -> Iterator[str]:
+    found, errors = energy_errors(runs, networks, data)
+    yield "\nenergy, sources left out"
+    setups = np.array([f"{source(r)} {r.hardware} ({r.power_scope})" for r in found])
+    for name in sorted(set(setups)):
+        own = errors[setups == name]
+        bias = np.exp(np.median(own))
+        yield f"{name:46s}{len(own):6d} runs, {median_error(own)}, bias {bias:.2f}"
+    yield f"all: {len(errors)} runs, {median_error(errors)}"
+    yield f"all, one run of the set-up known: {median_error(with_local_runs(found, errors))}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="leave out families only")
     quick = parser.parse_args().quick
     networks = dict(read_networks(TABLES))
-    data = samples(read_runs(TABLES / "runs.csv"), networks)
+    runs = read_runs(TABLES / "runs.csv")
+    data = samples(runs, networks)
     out = sys.stdout
     for title, group, folds, named in (
         ("families left out", family, FAMILY_FOLDS, FAMILY_CASES),
@@ -232,7 +301,9 @@ def main() -> None:
             out.write(line + "\n")
         out.flush()
         if quick:
-            break
+            return
+    for line in energy_report(runs, networks, data):
+        out.write(line + "\n")
 
 
 if __name__ == "__main__":

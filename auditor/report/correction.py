@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 
 from auditor import units
-from auditor.calibration.effect import Effect, enough
-from auditor.calibration.local import Correction
+from auditor.calibration.local import Correction, without
 from auditor.calibration.modelled import Modelled
 from auditor.calibration.refit import TOLERANCE, Difference
 from auditor.interval import log_interval
 from auditor.report.lines import printable, span
 
 _MOST_DIFFERENCES = 20
+# From so many networks on one more changes little.
+_MANY = 10
 Row = tuple[str, ...]
 
 
 def render_correction(found: Correction, output: Path) -> str:
     """Every run beside its estimate, the factors, and what to do next."""
+    runs = f"{_count(len(found.runs), 'run')} of {_count(found.networks, 'network')}"
+    heading = ("network", "measured", "before", "after")
     sections = (
-        _heads(found),
-        _table(("step time", *_HEADER), [_time_row(found, m) for m in found.runs]),
+        f"hardware  {found.hardware}\nmeasured  {runs}\n",
+        _table(("step time", *heading, "by others"), [_time_row(found, m) for m in found.runs]),
         _table(
-            (f"mean power ({found.power_scope})", *_HEADER),
+            (f"mean power ({found.power_scope})", *heading),
             [_power_row(found, m) for m in found.power_runs],
         )
         if found.power_runs
@@ -35,46 +39,29 @@ def render_correction(found: Correction, output: Path) -> str:
     return "\n".join(section for section in sections if section)
 
 
-_HEADER = ("network", "measured", "before", "after", "measured/after")
-
-
-def _heads(found: Correction) -> str:
-    runs, networks = len(found.runs), found.time.count
-    return f"hardware  {found.hardware}\nruns      {runs} of {_count(networks, 'network')}\n"
-
-
 def _count(number: int, name: str) -> str:
     return f"{number} {name}" + ("" if number == 1 else "s")
 
 
-def after_s(found: Correction, run: Modelled) -> float:
-    """Time of a run's step in s as the corrected calibration has it."""
-    host_factor = math.exp(found.time.log_host)
-    return run.step_time_s(host_factor) * math.exp(found.time.log_factor)
+def _names(run: Modelled) -> Row:
+    return printable(run.run.run_id), printable(Path(run.network).name)
 
 
 def _time_row(found: Correction, run: Modelled) -> Row:
-    measured_s = run.run.step_time_s
-    return _row(run, (measured_s, run.step_time_s(), after_s(found, run)), units.duration)
+    """The last figure is what the runs of all other networks make of this one."""
+    measured_s, others = run.run.step_time_s, without(found, run.network)
+    logs = [0.0, found.time.log_at(run.device.place)]
+    logs += [others.log_at(run.device.place)] if others else []
+    times = [measured_s, *(run.step_time_s * math.exp(log) for log in logs)]
+    cells = [units.duration(time_s, measured_s) for time_s in times]
+    return (*_names(run), *cells, *([] if others else ["-"]))
 
 
 def _power_row(found: Correction, run: Modelled) -> Row:
     before_w = run.powers_w[found.power_scope or "gpu"]
-    factor = math.exp(found.power.log_factor) if found.power else 1.0
-    return _row(run, (run.measured_power_w, before_w, before_w * factor), _watts)
-
-
-def _watts(power_w: float, _: float) -> str:
-    return f"{units.significant(power_w)} W"
-
-
-def _row(
-    run: Modelled, figures: tuple[float, float, float], show: Callable[[float, float], str]
-) -> Row:
-    measured, _, after = figures
-    name = Path(run.network).name
-    cells = (printable(cell) for cell in (run.run.run_id, name))
-    return (*cells, *(show(x, measured) for x in figures), f"{measured / after:.2f}")
+    after_w = before_w * (math.exp(found.power.log_factor) if found.power else 1.0)
+    powers = (run.measured_power_w, before_w, after_w)
+    return (*_names(run), *(f"{units.significant(power_w)} W" for power_w in powers))
 
 
 def _table(header: Row, rows: Sequence[Row]) -> str:
@@ -91,54 +78,59 @@ def _table(header: Row, rows: Sequence[Row]) -> str:
 
 
 def _factors(found: Correction) -> str:
-    """The factors with their intervals, and how wide that of an estimate was and is."""
-    rows = [("time factor", _factor(found.time, found.level))]
-    if found.time.log_host:
-        rows.append(("host factor", units.significant(math.exp(found.time.log_host))))
-    if found.power:
-        rows.append(("power factor", _factor(found.power, found.level)))
-    rows.append(("error of time", _narrowed(found, found.time_half_width, found.time)))
-    if found.power:
-        rows.append(("error of power", _narrowed(found, found.power_half_width, found.power)))
-    width = max(len(name) for name, _ in rows)
-    return "".join(f"{name.ljust(width)}  {value}\n" for name, value in rows)
+    """The factors with their intervals, and by how much an estimate may be off."""
+    time, power = found.time, found.power
+    like = median(time.half_width_at(m.device.place) for m in found.runs)
+    before = _times(found.time_half_width)
+    rows = [
+        ("time factor", _factor(time.log_common, time.common_half_width, found.level)),
+        (
+            "time off by",
+            f"up to {before} times before, {_times(like)} for networks like these, "
+            f"{_times(time.far_half_width)} for others ({found.level:.0%} of them)",
+        ),
+    ]
+    if power is not None:
+        before, after = _times(found.power_half_width), _times(power.residual_half_width)
+        rows += [
+            ("power factor", _factor(power.log_factor, power.half_width, found.level)),
+            (
+                "power off by",
+                f"up to {before} times before, {after} after ({found.level:.0%} of networks)",
+            ),
+        ]
+    return "".join(f"{name.ljust(len('power factor'))}  {value}\n" for name, value in rows)
 
 
-def _factor(effect: Effect, level: float) -> str:
-    interval = log_interval(math.exp(effect.log_factor), effect.half_width, level)
+def _factor(log_factor: float, half_width: float, level: float) -> str:
+    interval = log_interval(math.exp(log_factor), half_width, level)
     return span(interval, lambda value, _: units.significant(value))
 
 
-def _narrowed(found: Correction, before: float, effect: Effect) -> str:
-    """Half widths as factors: of 90 in 100 estimates the true value is within."""
-    was, now = (
-        f"{units.significant(math.exp(w))} times" for w in (before, effect.residual_half_width)
-    )
-    return f"up to {was} before, up to {now} after ({found.level:.0%} of other networks)"
+def _times(half_width: float) -> str:
+    """A half width as the factor that it is."""
+    return units.significant(math.exp(half_width))
 
 
 def _next(found: Correction, output: Path) -> Iterator[str]:
-    for name, ratio in _outside(found):
-        yield f"{name} is {ratio:.2f} times what the others say: check its row"
-    count, whole = found.time.count, enough(found.level)
-    if count < whole:
-        yield (
-            f"{_count(count, 'network')} measured: each more narrows the interval; from {whole} "
-            "on it rests on them alone"
-        )
+    for name, ratio in _far_off(found):
+        yield f"{name} took {ratio:.2f} times what the other networks say: check its row"
+    if found.networks < _MANY:
+        yield "each network more narrows the interval, most of all one like those to be trained"
     if found.power is None:
-        yield "no power measured: fill in mean_power_w, or energy_j and duration_s"
+        yield "no power measured: fill in mean_power_w and power_scope, or the energy"
     aside = [m for m in found.runs if m.power_scope not in (None, found.power_scope)]
     if aside:
         yield f"power of {_count(len(aside), 'run')} left aside: of another scope than that above"
     yield f"audit MODEL --hardware {found.hardware} --calibration {output}"
 
 
-def _outside(found: Correction) -> Iterator[tuple[str, float]]:
-    """Runs that the correction leaves further off than nearly all networks are."""
+def _far_off(found: Correction) -> Iterator[tuple[str, float]]:
+    """Runs that are further off than the interval that the other networks give."""
     for run in found.runs:
-        left = math.log(run.run.step_time_s / after_s(found, run))
-        if found.time.count > 1 and abs(left) > found.time.residual_half_width:
+        others, place = without(found, run.network), run.device.place
+        left = run.log_ratio - others.log_at(place) if others else 0.0
+        if others and abs(left) > others.half_width_at(place):
             yield run.run.run_id, math.exp(left)
 
 

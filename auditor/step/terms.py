@@ -150,9 +150,14 @@ def step_terms(
     if not passes.backward:
         launches[:, BACKWARD] = 0
     runs = launches > 0
-    kinds = [_kind(Family(name), peaks, mode) for name in kernels.families]
+    # Once a family, and from there by its number: a network has few of them.
+    names = sorted(set(kernels.families))
+    number = {name: index for index, name in enumerate(names)}
+    of_row = np.array([number[name] for name in kernels.families], np.intp)
+    kinds = [_kind(Family(name), peaks, mode) for name in names]
     flops = 2 * kernels.macs * grown * runs
-    on_matrix_units = np.array([kind.on_matrix_units for kind in kinds])[:, None]
+    on_matrix_units = np.array([kind.on_matrix_units for kind in kinds])[of_row, None]
+    by_width = [_indices(_MEMORY_TERM[w][name] for name in names)[of_row] for w in WIDTHS]
     latency_s = launches * kernels.contraction[:, None] * LATENCY_S
     moved, updated = mode.copy_bytes and passes.backward, passes.update
     update_bytes = (
@@ -160,17 +165,14 @@ def step_terms(
         + _COPY_BYTES * kernels.product_parameter_count * bool(moved)
     )
     return StepTerms(
-        compute_s=flops / np.array([kind.flops_per_s for kind in kinds])[:, None],
-        compute_term=_indices(kind.compute for kind in kinds),
+        compute_s=flops / np.array([kind.flops_per_s for kind in kinds])[of_row, None],
+        compute_term=_indices(kind.compute for kind in kinds)[of_row],
         feed_s=flops * on_matrix_units / (peaks.multiprocessor_hz * _FED_FLOPS),
-        feed_term=_indices(kind.feed for kind in kinds),
+        feed_term=_indices(kind.feed for kind in kinds)[of_row],
         latency_s=latency_s,
-        latency_term=_indices((kind.latency, kind.latency) for kind in kinds),
+        latency_term=_indices((kind.latency, kind.latency) for kind in kinds)[of_row],
         memory_s=memory_s * runs,
-        memory_term=_indices(
-            _MEMORY_TERM[WIDTHS[int(is_half)]][name]
-            for name, is_half in zip(kernels.families, width < 4, strict=True)
-        ),
+        memory_term=np.where((width < 4)[:, None], by_width[1], by_width[0]),
         vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
         launch_s=launches * LAUNCH_S,
         update_s=update_bytes / peaks.bandwidth_bytes_per_s,

@@ -1,0 +1,46 @@
+"""How far the calibrated estimate is off on families that it did not see; takes minutes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks import accuracy
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def left_out() -> tuple[accuracy.Samples, accuracy.Floats]:
+    networks = accuracy.read_networks(accuracy.TABLES)
+    data = accuracy.samples(accuracy.read_runs(accuracy.TABLES / "runs.csv"), networks)
+    return data, accuracy.held_out(data, accuracy.family, folds=accuracy.FAMILY_FOLDS)
+
+
+# A little above what `python -m benchmarks.accuracy --quick` shows; see the README's table.
+@pytest.mark.parametrize(("case", "median", "mean"), [(0, 0.055, 0.105), (1, 0.085, 0.105)])
+def test_families_left_out(
+    left_out: tuple[accuracy.Samples, accuracy.Floats], case: int, median: float, mean: float
+) -> None:
+    data, errors = left_out
+    chosen = np.array([accuracy.FAMILY_CASES[case].chosen(run) for run in data.runs])
+    absolute = np.abs(np.exp(errors[chosen]) - 1)
+    assert chosen.sum() > 90
+    assert np.median(absolute) <= median
+    assert absolute.mean() <= mean
+
+
+def test_it_beats_the_baselines(left_out: tuple[accuracy.Samples, accuracy.Floats]) -> None:
+    data, errors = left_out
+    networks = dict(accuracy.read_networks(accuracy.TABLES))
+    _, three = accuracy.columns_of(data, networks)
+    baseline = accuracy.log_linear(data, three, accuracy.family, accuracy.FAMILY_FOLDS)
+    assert np.median(np.abs(errors)) < np.median(np.abs(baseline))
+
+
+def test_the_interval_of_families_covers_what_it_says(
+    left_out: tuple[accuracy.Samples, accuracy.Floats],
+) -> None:
+    data, errors = left_out
+    inside = accuracy.coverage(errors, data, accuracy.family)
+    assert 0.85 <= inside.mean() <= 0.97
