@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from auditor.calibration.power import fit_figures, log_power, power_rows
 from auditor.calibration.profiles import read_networks
 from auditor.calibration.record import Run
 from auditor.calibration.runs import read_runs
-from auditor.calibration.samples import Samples, dims_of, samples
+from auditor.calibration.samples import Samples, dims_of, samples, setup_of
 from auditor.hardware import resolve
 from auditor.precision import precision
 from auditor.step.kernels import Floats, Kernels
@@ -83,10 +83,18 @@ def source(run: Run) -> str:
     return run.source or "own"
 
 
-def coverage(errors: Floats, data: Samples, group: Callable[[Run], str]) -> Floats:
-    """Whether each run lies in the interval that the errors of all other groups give."""
+def coverage(
+    errors: Floats,
+    data: Samples,
+    group: Callable[[Run], str],
+    cluster: Callable[[Run], Hashable],
+) -> Floats:
+    """Whether each run lies in the interval that the errors of all other groups give.
+
+    Every cluster weighs alike in it, as in the fit.
+    """
     names = np.array([group(run) for run in data.runs])
-    clusters = [(source(run), group(run)) for run in data.runs]
+    clusters = [cluster(run) for run in data.runs]
     inside = np.zeros(len(errors))
     for name in sorted(set(names)):
         here = names == name
@@ -106,6 +114,17 @@ def report(
         chosen = np.ones(len(parts), bool) if name == "all" else parts == name
         scores = Scores(errors[chosen], data.log_time[chosen], inside[chosen])
         yield f"{name:46s}{scores.line()}"
+
+
+def source_and_family(run: Run) -> str:
+    return f"{source(run)}|{family(run)}"
+
+
+def by_setup(inside: Floats, data: Samples) -> str:
+    """Coverage, every source and device weighing alike."""
+    names = np.array([setup_of(run) for run in data.runs])
+    shares = [inside[names == name].mean() for name in sorted(set(names))]
+    return f"inside, mean of {len(shares)} set-ups: {np.mean(shares):.0%}"
 
 
 def setting(run: Run) -> str:
@@ -288,16 +307,17 @@ def main() -> None:
     runs = read_runs(TABLES / "runs.csv")
     data = samples(runs, networks)
     out = sys.stdout
-    for title, group, folds, named in (
-        ("families left out", family, FAMILY_FOLDS, FAMILY_CASES),
-        ("devices left out", lambda r: r.hardware, None, DEVICE_CASES),
-        ("sources left out", source, None, ()),
+    for title, group, folds, named, cluster in (
+        ("families left out", family, FAMILY_FOLDS, FAMILY_CASES, source_and_family),
+        ("devices left out", lambda r: r.hardware, None, DEVICE_CASES, setup_of),
+        ("sources left out", source, None, (), setup_of),
     ):
         errors = held_out(data, group, folds=folds)
-        inside = coverage(errors, data, group)
+        inside = coverage(errors, data, group, cluster)
         for line in report(title, errors, inside, data, setting):
             out.write(line + "\n")
-        for line in (*baselines(data, networks, group, folds), *cases(named, errors, data)):
+        more = (*baselines(data, networks, group, folds), *cases(named, errors, data))
+        for line in (by_setup(inside, data), *more):
             out.write(line + "\n")
         out.flush()
         if quick:

@@ -42,5 +42,5 @@ def test_the_interval_of_families_covers_what_it_says(
     left_out: tuple[accuracy.Samples, accuracy.Floats],
 ) -> None:
     data, errors = left_out
-    inside = accuracy.coverage(errors, data, accuracy.family)
+    inside = accuracy.coverage(errors, data, accuracy.family, accuracy.source_and_family)
     assert 0.85 <= inside.mean() <= 0.97

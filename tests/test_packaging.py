@@ -56,7 +56,8 @@ class TestWheel:
                 assert path.relative_to(ROOT).as_posix() in names
         for path in (ROOT / "schemas").glob("*.json"):
             assert f"auditor_schemas/{path.name}" in names
-        for path in (ROOT / "calibration").glob("*.csv*"):
+        shipped = [*(ROOT / "calibration").glob("*.csv*"), ROOT / "calibration" / "artefact.json"]
+        for path in shipped:
             assert f"auditor_calibration/{path.name}" in names
         assert not any("test" in name.lower() for name in names)
 

@@ -63,7 +63,7 @@ def built(folder: Path) -> dict[str, Any]:
         "precisions": sorted({run.precision for run in data.runs}),
         "farthest": _significant(farthest(model.core, data)),
         "tables": {name: _sha256(folder / name) for name in TABLES},
-        "versions": {name: version(name) for name in ("numpy", "scikit-learn")},
+        "versions": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
         "run_count": len(data.runs),
     }
     return content | {"digest": digest_of(content)}

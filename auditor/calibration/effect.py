@@ -12,95 +12,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auditor.calibration.core import Settings
-from auditor.calibration.fit import half_width
 from auditor.step.kernels import Floats
-
-# How much farther the host's time for a launch may be from what is expected than the device's:
-# as in the fit.
-_HOST_OVER_COMMON = Settings().setup_host / Settings().setup
-NO_HOST: Floats = np.zeros(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Half widths: of what a set-up's runs share, and of what its networks differ by."""
-
-    common: float
-    network: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """The common effect, as logarithms; `count` networks told of it.
+    """The common effect, as a logarithm; `count` networks told of it.
 
     `half_width` is of the effect itself, `residual_half_width` of a network that was not among
-    those measured.  `log_host` is what the host's time for a launch is off beside the rest.
+    those measured.
     """
 
     log_factor: float
-    log_host: float
     half_width: float
     residual_half_width: float
     count: int
 
 
-def effect(logs: Floats, spread: Spread, level: float, hosts: Floats = NO_HOST) -> Effect:
-    """Estimate the effect from ln(measured / modelled), a column a network.
+def effect(logs: Floats, common: float, network: float) -> Effect:
+    """Estimate the effect from ln(measured / modelled) of every network.
 
-    The rows of `logs` are for the factors of the host's time whose logarithms are `hosts`; the
-    likeliest is taken.
+    `common` is the half width of what a set-up's networks share, `network` of what they differ
+    by.  An interval is not narrower than the farthest of them is off where the others alone
+    predict it.
     """
-    host, log_factor = _likeliest(logs, spread, hosts)
-    count = logs.shape[1]
-    width = _posterior_half_width(count, spread)
+    log_factor, half_width = _posterior(logs, common, network)
+    width = math.hypot(network, half_width)
+    others = [np.delete(logs, k) for k in range(len(logs))] if len(logs) > 1 else []
+    errors = [_posterior(o, common, network)[0] - log for o, log in zip(others, logs, strict=False)]
     return Effect(
         log_factor=log_factor,
-        log_host=float(hosts[host]),
-        half_width=width,
-        residual_half_width=_residual_half_width(logs, spread, level, hosts),
-        count=count,
+        half_width=half_width,
+        residual_half_width=max((width, *map(abs, errors))),
+        count=len(logs),
     )
 
 
-def _posterior_half_width(count: int, spread: Spread) -> float:
-    return float((1 / spread.common**2 + count / spread.network**2) ** -0.5)
-
-
-def _likeliest(logs: Floats, spread: Spread, hosts: Floats) -> tuple[int, float]:
-    """Index of the host's factor, and the mean of the effect given it."""
-    count = logs.shape[1]
-    weight = _posterior_half_width(count, spread) ** 2 / spread.network**2
-    means = weight * logs.sum(axis=1)
-    misfit = ((logs - means[:, None]) ** 2).sum(axis=1) / spread.network**2
-    unlikely = means**2 + (hosts / _HOST_OVER_COMMON) ** 2
-    best = int(np.argmin(misfit + unlikely / spread.common**2))
-    return best, float(means[best])
-
-
-def _residual_half_width(logs: Floats, spread: Spread, level: float, hosts: Floats) -> float:
-    """How far a network that was not measured may be off.
-
-    By the calibration's figures while there are few networks, though not less than the farthest
-    of them is off where the others alone predict it; by those errors where they are enough.
-    """
-    count = logs.shape[1]
-    width = math.hypot(spread.network, _posterior_half_width(count, spread))
-    if count < 2:
-        return width
-    own = half_width(_left_out(logs, spread, hosts), range(count), level)
-    return own if count >= enough(level) else max(own, width)
-
-
-def _left_out(logs: Floats, spread: Spread, hosts: Floats) -> Floats:
-    """Errors of every network by the effect that the others give."""
-    errors = []
-    for network in range(logs.shape[1]):
-        host, log_factor = _likeliest(np.delete(logs, network, axis=1), spread, hosts)
-        errors.append(log_factor - logs[host, network])
-    return np.array(errors)
-
-
-def enough(level: float) -> int:
-    """Networks that an interval of this level needs to rest on them alone: n / (n + 1) >= level."""
-    return math.ceil(level / (1 - level) - 1e-9)
+def _posterior(logs: Floats, common: float, network: float) -> tuple[float, float]:
+    """Mean and half width of the effect."""
+    precision = 1 / common**2 + len(logs) / network**2
+    return float(logs.sum()) / network**2 / precision, precision**-0.5

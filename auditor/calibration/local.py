@@ -10,31 +10,34 @@ import json
 import math
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from auditor.calibration.effect import NO_HOST, Effect, Spread, effect, enough
+from auditor.calibration.effect import Effect, effect
 from auditor.calibration.modelled import Modelled, Profiler, modelled
 from auditor.calibration.record import SCOPES, Run
 from auditor.errors import AuditError, CalibrationError
 from auditor.hardware import Accelerator, resolve
 from auditor.step.artefact import Artefact, digest_of, parsed, read_artefact
 from auditor.step.kernels import Floats
+from auditor.step.local import Own, Spread
 
 # Widths may come out alike in a calibration; then a set-up is still off by a few percent.
 _LEAST_COMMON = 0.05
 # Of the power's half width, how much networks differ by on one set-up; a judgement: the
 # calibration has one width for all.
 _POWER_NETWORK_SHARE = 0.5
+# Half width of ln(time) between runs of one network: repeated measurements differ by 3 to 5 %, and
+# batches and precisions are not off alike.  From 0.06 to 0.2 little depends on it.
+_NOISE = 0.15
 # No set-up is off by so much; a unit is.
 _LARGEST_RATIO = 20.0
-# The host's own factor is sought where some networks wait for it and some hardly do.
-_WAITING, _BUSY, _FEWEST_OF_EACH = 0.6, 0.2, 3
-_HOSTS: Floats = np.linspace(-1.2, 1.2, 241)
+# Every audit computes with all of them, and the time grows with the cube of their number.
+_MOST_RUNS = 200
 _DIGITS = 6
 _LONGEST_MESSAGE = 200
 
@@ -49,14 +52,16 @@ class Base:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What own runs say: effects on time and on power, which is None if it was not measured.
+    """What own runs say of time, and of power, which is None if it was not measured.
 
-    `time_half_width` and `power_half_width` are of ln at `level` before, without own runs.
+    `networks` are counted; `time_half_width` and `power_half_width` are of ln at `level` before,
+    without own runs.
     """
 
     hardware: str
     runs: tuple[Modelled, ...]
-    time: Effect
+    networks: int
+    time: Own
     power: Effect | None
     power_scope: str | None
     time_half_width: float
@@ -127,7 +132,8 @@ def of_one_device(
     """Take the runs of one kind of device, the one called `hardware` where there are several.
 
     Raises:
-        CalibrationError: they are of several kinds, or of none that can be corrected.
+        CalibrationError: they are of several kinds, or of none that can be corrected, or too
+            many.
         HardwareError: no device is called so.
     """
     there = sorted({run.hardware for run in runs})
@@ -145,7 +151,13 @@ def of_one_device(
         raise CalibrationError(
             f"{device.id} is not a GPU: its estimate is a roofline, which no run corrects"
         )
-    return tuple(run for run in runs if run.hardware == device.id), device
+    taken = tuple(run for run in runs if run.hardware == device.id)
+    if len(taken) > _MOST_RUNS:
+        raise CalibrationError(
+            f"{len(taken)} runs on {device.id}: over {_MOST_RUNS} are too many; give some of "
+            "each network"
+        )
+    return taken, device
 
 
 def correction(
@@ -159,11 +171,17 @@ def correction(
     """
     found = tuple(_beside(table, run, device, profiler, base.artefact) for run in runs)
     before = _widest(base.artefact, device)
+    own = Own(
+        np.array([m.device.place for m in found]),
+        np.array([m.log_ratio for m in found]),
+        _spread(base.artefact, before),
+    )
     scope, power = _power(found, base.artefact)
     return Correction(
         hardware=device.id,
         runs=found,
-        time=_time(found, base.artefact, before),
+        networks=len({m.network for m in found}),
+        time=own,
         power=power,
         power_scope=scope,
         time_half_width=before,
@@ -181,7 +199,7 @@ def _beside(
         raise CalibrationError(
             f"runs of {table}, run {run.run_id}: {error}", path=str(table), run_id=run.run_id
         ) from error
-    modelled_s = found.step_time_s()
+    modelled_s = found.step_time_s
     ratio = run.step_time_s / modelled_s
     if not 1 / _LARGEST_RATIO <= ratio <= _LARGEST_RATIO:
         raise CalibrationError(
@@ -200,32 +218,35 @@ def _widest(artefact: Artefact, device: Accelerator) -> float:
     return widths["source"] if is_known else max(widths["source"], widths["device"])
 
 
-def _spread(whole: float, network: float) -> Spread:
-    """Part the half width `whole` in two: what is left of it is common to a set-up."""
-    return Spread(math.sqrt(max(whole**2 - network**2, _LEAST_COMMON**2)), network)
+def _spread(artefact: Artefact, whole: float) -> Spread:
+    """Part the half width `whole` in two: networks', and what is left, common to a set-up."""
+    network = artefact.half_widths["family"]
+    return Spread(
+        common=_left(whole, network),
+        network=network,
+        noise=_NOISE,
+        length_scale=artefact.residual.length_scale,
+    )
 
 
-def _time(found: Sequence[Modelled], artefact: Artefact, before: float) -> Effect:
-    hosts = _HOSTS if _tells_of_host(found, enough(artefact.level)) else NO_HOST
-    logs = [
-        [math.log(m.run.step_time_s / m.step_time_s(math.exp(host))) for m in found]
-        for host in hosts.tolist()
-    ]
-    spread = _spread(before, artefact.half_widths["family"])
-    return effect(_by_network(found, np.array(logs)), spread, artefact.level, hosts)
+def _left(whole: float, network: float) -> float:
+    return math.sqrt(max(whole**2 - network**2, _LEAST_COMMON**2))
 
 
-def _tells_of_host(found: Sequence[Modelled], fewest: int) -> bool:
-    shares = _by_network(found, np.array([[m.device.host_share for m in found]]))[0]
-    waiting, busy = int((shares >= _WAITING).sum()), int((shares <= _BUSY).sum())
-    return len(shares) >= fewest and min(waiting, busy) >= _FEWEST_OF_EACH
+def without(found: Correction, network: str) -> Own | None:
+    """What the runs of all other networks say; None if there are none."""
+    others = np.array([m.network != network for m in found.runs])
+    if not others.any():
+        return None
+    return Own(found.time.places[others], found.time.logs[others], found.time.spread)
 
 
-def _by_network(found: Sequence[Modelled], values: Floats) -> Floats:
-    """Means of the columns of each network: many runs of one tell no more than one."""
-    index: dict[str, int] = {}
-    network = np.array([index.setdefault(m.network, len(index)) for m in found])
-    return np.stack([values[:, network == k].mean(axis=1) for k in range(len(index))], axis=1)
+def _by_network(found: Sequence[Modelled], logs: Sequence[float]) -> Floats:
+    """Means of each network: many runs of one tell no more of power than one."""
+    of: dict[str, list[float]] = {}
+    for run, log in zip(found, logs, strict=True):
+        of.setdefault(run.network, []).append(log)
+    return np.array([float(np.mean(values)) for values in of.values()])
 
 
 def _power(found: Sequence[Modelled], artefact: Artefact) -> tuple[str | None, Effect | None]:
@@ -235,9 +256,8 @@ def _power(found: Sequence[Modelled], artefact: Artefact) -> tuple[str | None, E
         if measured:
             logs = [math.log(m.measured_power_w / m.powers_w[scope]) for m in measured]
             whole = artefact.power_half_width
-            spread = _spread(whole, _POWER_NETWORK_SHARE * whole)
-            averaged = _by_network(measured, np.array([logs]))
-            return scope, effect(averaged, spread, artefact.level)
+            network = _POWER_NETWORK_SHARE * whole
+            return scope, effect(_by_network(measured, logs), _left(whole, network), network)
     return None, None
 
 
@@ -257,16 +277,14 @@ def localized(base: Base, found: Correction, table: Path) -> dict[str, Any]:
 
 
 def _local(found: Correction, base: Base, sources: Mapping[str, str]) -> dict[str, Any]:
-    time, power = found.time, found.power
+    power = found.power
     return {
         "hardware": found.hardware,
         "precisions": sorted({m.run.precision for m in found.runs}),
-        "factor": _significant(math.exp(time.log_factor)),
-        "host_factor": _significant(math.exp(time.log_host)),
-        "factor_half_width": _significant(time.half_width),
-        "residual_half_width": _significant(time.residual_half_width),
-        "count": time.count,
+        "count": found.networks,
         "run_count": len(found.runs),
+        "factor": _significant(math.exp(found.time.log_common)),
+        "time": _time(found.time),
         "power_factor": _significant(math.exp(power.log_factor)) if power else 1.0,
         "power_scope": found.power_scope,
         "power_half_width": _significant(
@@ -275,6 +293,13 @@ def _local(found: Correction, base: Base, sources: Mapping[str, str]) -> dict[st
         "power_count": power.count if power else 0,
         "base": base.content["digest"],
         "sources": dict(sources),
+    }
+
+
+def _time(own: Own) -> dict[str, Any]:
+    return asdict(own.spread) | {
+        "places": [[_significant(x) for x in place] for place in own.places.tolist()],
+        "logs": [_significant(log) for log in own.logs.tolist()],
     }
 
 

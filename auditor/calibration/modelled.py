@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from auditor.profile import Profile
 from auditor.step import training_step
 from auditor.step.artefact import Artefact, features
 from auditor.step.calibrated import SHARPNESS
-from auditor.step.kernels import Kernels, kernels_of
+from auditor.step.kernels import Floats, Kernels, kernels_of
 from auditor.step.power import PowerModel
 from auditor.step.terms import LAUNCH, LAUNCH_S, TERMS
 from auditor.workload import Plan, workload
@@ -28,25 +29,10 @@ _LAUNCH = TERMS.index(LAUNCH)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceTime:
-    """Modelled times of one step on one device in s, and ln of the learned factor of both.
+    """Modelled time of one step on one device in s, and its place by `features`."""
 
-    `busy_s` is what the device works, `host_s` what the host takes to launch that work.
-    """
-
-    busy_s: float
-    host_s: float
-    log_residual: float
-
-    def total_s(self, host_factor: float = 1.0) -> float:
-        """Time of the step in s, where launches take `host_factor` as long."""
-        parts = self.busy_s**SHARPNESS + (self.host_s * host_factor) ** SHARPNESS
-        return float(parts ** (1 / SHARPNESS) * np.exp(self.log_residual))
-
-    @property
-    def host_share(self) -> float:
-        """How much the host decides the time, from 0 to 1."""
-        host = self.host_s**SHARPNESS
-        return host / (self.busy_s**SHARPNESS + host)
+    total_s: float
+    place: Floats
 
 
 def device_time(
@@ -61,11 +47,9 @@ def device_time(
     by_term = sums * artefact.factors(accelerator.id)
     launch_s = float(sums[_LAUNCH])
     place = features(by_term, launch_s, run.phase == "infer")
-    return DeviceTime(
-        busy_s=float(by_term.sum()),
-        host_s=launch_s / LAUNCH_S * artefact.host_s_per_launch,
-        log_residual=artefact.residual.at(place),
-    )
+    host_s = launch_s / LAUNCH_S * artefact.host_s_per_launch
+    together_s = (float(by_term.sum()) ** SHARPNESS + host_s**SHARPNESS) ** (1 / SHARPNESS)
+    return DeviceTime(total_s=together_s * float(np.exp(artefact.residual.at(place))), place=place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +67,15 @@ class Modelled:
     beyond: float
     powers_w: Mapping[str, float]
 
-    def step_time_s(self, host_factor: float = 1.0) -> float:
-        """Modelled time of one step in s, where launches take `host_factor` as long."""
-        return self.device.total_s(host_factor) * self.beyond
+    @property
+    def step_time_s(self) -> float:
+        """Modelled time of one step in s."""
+        return self.device.total_s * self.beyond
+
+    @property
+    def log_ratio(self) -> float:
+        """ln(measured / modelled time)."""
+        return math.log(self.run.step_time_s / self.step_time_s)
 
     @property
     def power_scope(self) -> str | None:
@@ -126,7 +116,7 @@ def modelled(
     if run.phase == "infer":
         return Modelled(run=run, network=network, device=device, beyond=1.0, powers_w={})
     step = training_step(profile, accelerator, workload(plan, run.precision, None), artefact)
-    whole_s = device_time(_trained(run), kernels_of(profile), accelerator, artefact).total_s()
+    whole_s = device_time(_trained(run), kernels_of(profile), accelerator, artefact).total_s
     return Modelled(
         run=run,
         network=network,

@@ -80,10 +80,10 @@ def _correct(
     extra = load_hardware_file(hardware_file) if hardware_file is not None else ()
     base = read_base(calibration)
     taken, device = of_one_device(read_runs(runs, extra), hardware, extra)
+    found = correction(runs, taken, device, static_profile, base)
     read = (runs, calibration, hardware_file, *(runs.parent / run.graph for run in taken))
     if output.resolve() in {path.resolve() for path in read if path is not None}:
         raise OutputError(f"{output}: is read for this; name another -o file")
-    found = correction(runs, taken, device, static_profile, base)
     # Everything that may be refused comes before anything is written.
     content, text = localized(base, found, runs), render_correction(found, output)
     write(written(content), output)

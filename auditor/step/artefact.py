@@ -17,6 +17,7 @@ import numpy as np
 
 from auditor.errors import CalibrationError
 from auditor.step.kernels import Floats
+from auditor.step.local import Local, local_runs
 from auditor.step.power import PowerModel, power_model
 from auditor.step.terms import TERMS
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 VERSION = 1
+# What of a run's kind the data may hold: see `Artefact`.
+HALF_WIDTHS = ("family", "device", "source")
 # Ours is 0.3 MB; one of another size is none of ours.
 LARGEST_BYTES = 20_000_000
 
@@ -93,8 +96,11 @@ class Artefact:
     farthest: float
     tables: Mapping[str, str]
     digest: str
-    local_factor: float = 1.0
-    local_count: int = 0
+    local: Local | None = None
+
+    def local_for(self, hardware: str) -> Local | None:
+        """Own runs, where they are of this device: they tell of no other."""
+        return self.local if self.local and self.local.hardware == hardware else None
 
     def factors(self, hardware: str) -> Floats:
         """Coefficients in the order of `TERMS`, with the device's own factors."""
@@ -133,7 +139,7 @@ def read_artefact(path: Path) -> Artefact:
         if path.stat().st_size > LARGEST_BYTES:
             raise CalibrationError(f"{path}: too large for a calibration; is it one?")
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CalibrationError(f"{path}: not a readable calibration: {error}") from error
     return parsed(content, str(path))
 
@@ -147,9 +153,10 @@ def shipped_artefact() -> Artefact:
     """
     import pkgutil
 
-    data = pkgutil.get_data("auditor_calibration", "artefact.json")
-    if data is None:
-        raise CalibrationError("artefact.json is not in the package: install it again")
+    try:
+        data = pkgutil.get_data("auditor_calibration", "artefact.json") or b""
+    except OSError as error:
+        raise CalibrationError("artefact.json is not in the package: install it again") from error
     return parsed(json.loads(data), "the package's artefact.json")
 
 
@@ -176,7 +183,10 @@ def parsed(content: Any, where: str) -> Artefact:
 
 def _built(content: Mapping[str, Any]) -> Artefact:
     residual = content["residual"]
-    local = content.get("local") or {}
+    places = len(GROUPS) + 2
+    local = local_runs(content["local"]) if "local" in content else None
+    if local is not None and local.time.places.shape[1] != places:
+        raise ValueError(f"places of own runs have not {places} numbers")
     return Artefact(
         coefficients=MappingProxyType({t: float(content["coefficients"][t]) for t in TERMS}),
         host_s_per_launch=float(content["host_s_per_launch"]),
@@ -190,7 +200,7 @@ def _built(content: Mapping[str, Any]) -> Artefact:
             amplitude=float(residual["amplitude"]),
         ),
         power=power_model(content["power"]),
-        half_widths=MappingProxyType({k: float(v) for k, v in content["half_widths"].items()}),
+        half_widths=MappingProxyType({k: float(content["half_widths"][k]) for k in HALF_WIDTHS}),
         power_half_width=float(content["power_half_width"]),
         level=float(content["level"]),
         hardware=tuple(content["hardware"]),
@@ -198,8 +208,7 @@ def _built(content: Mapping[str, Any]) -> Artefact:
         farthest=float(content["farthest"]),
         tables=MappingProxyType(dict(content["tables"])),
         digest=content["digest"],
-        local_factor=float(local.get("factor", 1.0)),
-        local_count=int(local.get("count", 0)),
+        local=local,
     )
 
 

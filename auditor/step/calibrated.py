@@ -82,7 +82,9 @@ def calibrated_times(
     busy_s = accumulation * (parts.of(FORWARD) + parts.of(BACKWARD)).total_s + update.total_s
     host_s = accumulation * float(terms.launch_s.sum()) / LAUNCH_S * artefact.host_s_per_launch
     together_s = (busy_s**SHARPNESS + host_s**SHARPNESS) ** (1 / SHARPNESS)
-    factor = float(np.exp(artefact.residual.at(place))) * artefact.local_factor
+    local = artefact.local_for(accelerator.id)
+    own = local.time.log_at(place) if local else 0.0
+    factor = float(np.exp(artefact.residual.at(place) + own))
     # What the device waits for the host is spread over the launches.
     launches = max(float(terms.launch_s.sum()), 1e-12)
     waits = (together_s - busy_s) / accumulation * terms.launch_s / launches
@@ -94,7 +96,7 @@ def calibrated_times(
         forward=parts.of(FORWARD).times(accumulation),
         backward=parts.of(BACKWARD).times(accumulation),
         update=update.times(factor),
-        confidence=confidence(artefact, accelerator, mode, artefact.residual.distance(place)),
+        confidence=confidence(artefact, accelerator, mode, place),
     )
 
 
@@ -128,27 +130,32 @@ def _operations(profile: Profile, parts: _Parts) -> tuple[OperationTime, ...]:
 
 
 def confidence(
-    artefact: Artefact, accelerator: Accelerator, mode: Precision, distance: float
+    artefact: Artefact, accelerator: Accelerator, mode: Precision, place: Floats
 ) -> Confidence:
     """Say how wide the interval is, by what of the step was in the data.
 
-    A set-up that own runs were given for is known; without them it is one that was never seen.
+    A set-up without own runs is one that was never seen.
     """
+    local = artefact.local_for(accelerator.id)
     reasons = []
     widths = artefact.half_widths
-    width = widths["family"] if artefact.local_count else widths["source"]
-    if accelerator.id not in artefact.hardware:
+    width = local.time.half_width_at(place) if local else widths["source"]
+    is_known = local is not None or accelerator.id in artefact.hardware
+    if not is_known:
         reasons.append(f"{accelerator.id} was not measured")
         width = max(width, widths["device"])
-    if mode.name not in artefact.precisions:
+    if mode.name not in artefact.precisions + (local.precisions if local else ()):
         reasons.append(f"precision {mode.name} was not measured")
+    distance = artefact.residual.distance(place)
+    if local is not None:
+        distance = min(distance, local.time.distance(place))
     if distance > artefact.farthest:
         reasons.append("its mix of operators is unlike that of every network measured")
-    outside = len(reasons) - (accelerator.id not in artefact.hardware)
+    outside = len(reasons) - (not is_known)
     return Confidence(
-        method="calibrated+local" if artefact.local_count else "calibrated",
+        method="calibrated+local" if local else "calibrated",
         time_half_width=width * _OUTSIDE**outside,
-        power_half_width=artefact.power_half_width,
+        power_half_width=local.power_half_width if local else artefact.power_half_width,
         level=artefact.level,
         in_domain=not reasons,
         reasons=tuple(reasons),

@@ -113,9 +113,12 @@ def _fitted(
     board = one_board(model, accelerator, workload.power_limit_w)
     found = board_power(model, board, work.compute_bound_s, work.memory_bound_s, total_s)
     share = model.idle_share_of_tdp if accelerator.idle_w is None else None
+    local = artefact.local_for(accelerator.id)
+    factor = local.power_factor if local else 1.0
+    beside = factor if local and local.power_scope != "gpu" else 1.0
     return _Power(
-        found.drawn_w,
-        host_power_w(model, found.drawn_w),
+        min(found.drawn_w * factor, float(board.limit_w)),
+        host_power_w(model, found.drawn_w) * beside,
         found.total_s,
         () if share is None else (_idle_note(accelerator, share),),
     )

@@ -5,18 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 from builders import DATA
-from hypothesis import given
-from hypothesis import strategies as st
 from made_calibration import artefact_file, content
 
-from auditor.calibration.effect import Effect
 from auditor.calibration.local import (
     Base,
     Correction,
@@ -25,6 +21,7 @@ from auditor.calibration.local import (
     of_one_device,
     read_base,
     schema,
+    without,
 )
 from auditor.calibration.modelled import device_time, modelled
 from auditor.calibration.record import Run
@@ -34,9 +31,10 @@ from auditor.pipeline import static_profile
 from auditor.precision import precision
 from auditor.profile import Profile
 from auditor.step import training_step
-from auditor.step.artefact import Artefact, digest_of, parsed
+from auditor.step.artefact import digest_of, parsed
 from auditor.step.calibrated import calibrated_times
 from auditor.step.kernels import kernels_of
+from auditor.step.local import local_runs
 from auditor.workload import Plan, workload
 
 EXAMPLES = DATA.parents[1] / "examples"
@@ -86,7 +84,7 @@ class TestModelled:
         whole_s = timed.forward.total_s + timed.backward.total_s + timed.update.total_s
         one = run(graph, precision=mode)
         found = device_time(one, kernels_of(profile), device, BASE.artefact)
-        assert found.total_s() == pytest.approx(whole_s, rel=1e-12)
+        assert found.total_s == pytest.approx(whole_s, rel=1e-12)
 
     @pytest.mark.parametrize(("count", "limit_w"), [(1, None), (1, 200.0), (4, None), (4, 250.0)])
     def test_exchange_and_power_limit_are_those_of_the_estimate(
@@ -96,7 +94,7 @@ class TestModelled:
         found = modelled(one, RESNET, lambda path, _: profiles[path], RTX3090, BASE.artefact)
         plan = Plan(batch_size=16, devices=count, power_limit_w=limit_w)
         step = training_step(profiles[RESNET], RTX3090, workload(plan, "amp", None), BASE.artefact)
-        assert found.step_time_s() == pytest.approx(step.total_s, rel=1e-12)
+        assert found.step_time_s == pytest.approx(step.total_s, rel=1e-12)
         assert found.powers_w["gpu"] == pytest.approx(count * step.device_power_w)
         node_w = count * (step.device_power_w + step.host_power_w)
         assert found.powers_w["node"] == pytest.approx(node_w)
@@ -106,7 +104,7 @@ class TestModelled:
         times = [
             device_time(
                 run(phase=phase), kernels_of(profiles[RESNET]), RTX3090, BASE.artefact
-            ).total_s()
+            ).total_s
             for phase in ("infer", "forward_backward", "train")
         ]
         assert times == sorted(times)
@@ -131,34 +129,27 @@ class TestModelled:
 class TestCorrection:
     def modelled_s(self, corrected: Any, graph: Path = RESNET) -> float:
         (found,) = corrected(run(graph)).runs
-        return float(found.step_time_s())
+        return float(found.step_time_s)
 
     def test_one_run_by_hand(self, corrected: Any) -> None:
         """Half widths 0.39 and 0.15: common 0.39^2 - 0.15^2 = 0.36^2; twice as long as modelled.
 
-        Precisions 1/0.1296 and 1/0.0225: the mean is ln 2 x 0.1296 / (0.1296 + 0.0225).
+        The run varies by 0.36^2 + 0.15^2 and 0.15^2 of repeats: 0.1296 + 2 x 0.0225 = 0.1746.
         """
         time_s = 2 * self.modelled_s(corrected)
-        found = corrected(run(step_time_s=time_s)).time
-        assert found.log_factor == pytest.approx(math.log(2) * 0.1296 / 0.1521)
-        assert found.half_width == pytest.approx(0.36 * 0.15 / 0.39)
-        assert found.residual_half_width == pytest.approx(math.hypot(0.15, 0.36 * 0.15 / 0.39))
+        found = corrected(run(step_time_s=time_s))
+        assert found.time.log_common == pytest.approx(math.log(2) * 0.1296 / 0.1746)
+        place = found.runs[0].device.place
+        assert found.time.log_at(place) == pytest.approx(math.log(2) * 0.1521 / 0.1746)
 
-    def test_runs_of_one_network_count_as_one(self, corrected: Any) -> None:
-        time_s = self.modelled_s(corrected)
-        both = [run(step_time_s=x * time_s, run_id=str(x)) for x in (1.0, 4.0)]
-        found = corrected(*both).time
-        assert found == corrected(run(step_time_s=2 * time_s)).time
-        assert found.count == 1
-
-    def test_two_networks_count_as_two(self, corrected: Any) -> None:
-        runs = [
-            run(graph, step_time_s=2 * self.modelled_s(corrected, graph))
-            for graph in (RESNET, MOBILENET)
-        ]
-        found = corrected(*runs).time
-        assert found.count == 2
-        assert found.log_factor == pytest.approx(math.log(2) * 0.1296 / (0.1296 + 0.0225 / 2))
+    def test_networks_are_counted_and_left_out_with_all_their_runs(self, corrected: Any) -> None:
+        found = corrected(run(), run(batch_size=16, run_id="again"), run(MOBILENET, run_id="b"))
+        assert found.networks == 2
+        resnet, _, mobilenet = (m.network for m in found.runs)
+        others, one = without(found, mobilenet), without(found, resnet)
+        assert others is not None and one is not None
+        assert (len(others.logs), len(one.logs)) == (2, 1)
+        assert without(corrected(run()), resnet) is None
 
     def test_own_runs_stand_in_for_a_device_that_was_not_measured(
         self, profiles: dict[Path, Profile], tmp_path: Path
@@ -170,7 +161,7 @@ class TestCorrection:
         one = run(hardware="t4")
         found = correction(tmp_path / "a.csv", [one], t4, lambda *_: profiles[RESNET], base)
         assert found.time_half_width == 0.6
-        assert found.time.residual_half_width < 0.39
+        assert found.time.spread.common == pytest.approx((0.36 - 0.0225) ** 0.5)
 
     def test_power_by_hand(self, corrected: Any) -> None:
         """Half of the half width 0.2 is the networks' own: weight 0.03 / (0.03 + 0.01)."""
@@ -202,38 +193,6 @@ class TestCorrection:
         with pytest.raises(CalibrationError, match=r"my_runs.csv, run one: a step of .*: give s"):
             corrected(run(step_time_s=time_s))
 
-    def test_the_hosts_factor_where_networks_tell_of_it(self) -> None:
-        """Six networks at batch 1 wait for the host, which takes twice as long; six do not."""
-        slow = content(host_s_per_launch=16e-6)
-        slower = parsed(slow, "slow host")
-        by_batch = {
-            size: static_profile(MOBILENET, Plan(batch_size=size, precision="amp"))
-            for size in (1, 128)
-        }
-        runs = []
-        for k in range(12):
-            one = run(batch_size=1 if k < 6 else 128, run_id=str(k), family=str(k))
-            kernels = kernels_of(by_batch[one.batch_size])
-            time_s = device_time(one, kernels, RTX3090, slower).total_s()
-            runs.append(replace(one, step_time_s=time_s))
-
-        def found(*taken: Run) -> Effect:
-            table = Path("a.csv")
-            return correction(table, taken, RTX3090, lambda _, p: by_batch[p.batch_size], BASE).time
-
-        assert math.exp(found(*runs).log_host) == pytest.approx(2.0, rel=0.1)
-        assert found(*runs).log_factor == pytest.approx(0.0, abs=0.05)
-        assert found(*runs[2:10]).log_host == 0.0  # too few networks
-        assert found(*runs[:8], replace(runs[8], family="7")).log_host == 0.0  # too few that work
-
-    @given(st.floats(0.1, 10.0))
-    def test_a_correction_never_overshoots(self, factor: float) -> None:
-        plan_free = static_profile(MOBILENET, Plan(batch_size=16, precision="amp"))
-        (before,) = correction(Path("a.csv"), [run()], RTX3090, lambda *_: plan_free, BASE).runs
-        one = run(step_time_s=factor * before.step_time_s())
-        found = correction(Path("a.csv"), [one], RTX3090, lambda *_: plan_free, BASE)
-        assert 0 <= found.time.log_factor * math.log(factor) <= math.log(factor) ** 2
-
 
 class TestDevices:
     def test_several_need_a_choice(self) -> None:
@@ -244,6 +203,10 @@ class TestDevices:
         assert (taken, device) == ((both[0],), RTX3090)
         with pytest.raises(CalibrationError, match="no run on a40; there are runs on rtx3090, t4"):
             of_one_device(both, "a40")
+
+    def test_too_many(self) -> None:
+        with pytest.raises(CalibrationError, match="201 runs on rtx3090: over 200"):
+            of_one_device([run()] * 201, None)
 
     def test_only_gpus(self) -> None:
         with pytest.raises(CalibrationError, match="is not a GPU"):
@@ -274,13 +237,13 @@ class TestWritten:
         assert local["sources"] == {"my_runs.csv": sha256}
         assert made["digest"] == digest_of(made)
         found = corrected(one)
-        assert local["factor"] == pytest.approx(math.exp(found.time.log_factor), rel=1e-5)
+        assert local["factor"] == pytest.approx(math.exp(found.time.log_common), rel=1e-5)
         assert local["power_factor"] == pytest.approx(math.exp(found.power.log_factor), rel=1e-5)
 
     def test_the_estimate_reads_it(self, corrected: Any, table: Path) -> None:
-        made = json.loads(json.dumps(self.made(corrected, table, run(step_time_s=0.2))))
+        one = run(step_time_s=0.2)
+        made = json.loads(json.dumps(self.made(corrected, table, one)))
         artefact = parsed(made, "my-calibration.json")
-        assert isinstance(artefact, Artefact)
         timed = calibrated_times(
             static_profile(RESNET, Plan(batch_size=16, precision="amp")),
             RTX3090,
@@ -288,10 +251,21 @@ class TestWritten:
             artefact,
         )
         whole_s = timed.forward.total_s + timed.backward.total_s + timed.update.total_s
-        found = corrected(run(step_time_s=0.2))
-        after_s = found.runs[0].step_time_s() * math.exp(found.time.log_factor)
+        (before,) = corrected(one).runs
+        place = before.device.place
+        after_s = before.step_time_s * math.exp(corrected(one).time.log_at(place))
         assert whole_s == pytest.approx(after_s, rel=1e-5)
         assert timed.confidence.method == "calibrated+local"
+
+    def test_own_runs_come_back(self, corrected: Any, table: Path) -> None:
+        one = run(step_time_s=0.2)
+        local = local_runs(self.made(corrected, table, one)["local"])
+        own, found = local.time, corrected(one)
+        assert (local.hardware, local.precisions, local.count) == ("rtx3090", ("amp",), 1)
+        assert (local.power_factor, local.power_scope) == (1.0, None)
+        assert local.power_half_width == BASE.artefact.power_half_width
+        place = found.runs[0].device.place
+        assert own.log_at(place) == pytest.approx(found.time.log_at(place), rel=1e-5)
 
     def test_the_same_runs_give_the_same_file(self, corrected: Any, table: Path) -> None:
         one = run(step_time_s=0.2)

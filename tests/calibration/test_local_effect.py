@@ -1,4 +1,4 @@
-"""The shrunken factor, worked out by hand."""
+"""The effect of a set-up on time and on power, worked out by hand."""
 
 from __future__ import annotations
 
@@ -9,85 +9,118 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.calibration.effect import Spread, effect, enough
+from auditor.calibration.effect import effect
 from auditor.step.kernels import Floats
+from auditor.step.local import Own, Spread, own_runs
 
-LEVEL = 0.9
-SPREAD = Spread(common=0.4, network=0.2)
-
-
-def row(*logs: float) -> Floats:
-    return np.array([logs])
+SPREAD = Spread(common=0.4, network=0.3, noise=0.1, length_scale=0.5)
+HERE = np.zeros(2)
+FAR = np.array([100.0, 0.0])
 
 
-def test_one_network_moves_the_factor_most_of_the_way() -> None:
-    """Precisions 1/0.16 = 6.25 and 1/0.04 = 25: mean 0.3 x 25/31.25, width 31.25^-1/2."""
-    found = effect(row(0.3), SPREAD, LEVEL)
-    assert found.log_factor == pytest.approx(0.24)
-    assert found.half_width == pytest.approx(31.25**-0.5)
-    # A network to come differs by its own as well: (1/31.25 + 0.04)^1/2 = 0.072^1/2.
-    assert found.residual_half_width == pytest.approx(0.072**0.5)
-    assert (found.count, found.log_host) == (1, 0.0)
+def own(*runs: tuple[float, float], spread: Spread = SPREAD) -> Own:
+    """Runs by their distance from `HERE` and their logarithm."""
+    places = np.array([[distance, 0.0] for distance, _ in runs])
+    return Own(places, np.array([log for _, log in runs]), spread)
 
 
-def test_three_networks() -> None:
-    """Precisions 6.25 and 3 x 25: mean (0.2 + 0.3 + 0.4) x 25 / 81.25."""
-    found = effect(row(0.2, 0.3, 0.4), SPREAD, LEVEL)
-    assert found.log_factor == pytest.approx(0.9 * 25 / 81.25)
-    assert found.half_width == pytest.approx(81.25**-0.5)
-    # Left out, 0.4 is predicted by (0.2 + 0.3) x 25 / 56.25 = 0.222: off by 0.178, less than
-    # (1/81.25 + 0.04)^1/2 = 0.229.
-    assert found.residual_half_width == pytest.approx((1 / 81.25 + 0.04) ** 0.5)
+class TestTime:
+    """Variances 0.16 in common, 0.09 of networks, 0.01 of repeats: together 0.26."""
+
+    def test_one_run_of_the_network_itself(self) -> None:
+        """Its network takes 0.25 / 0.26 of what was measured."""
+        found = own((0.0, 0.2))
+        assert found.log_at(HERE) == pytest.approx(0.2 * 0.25 / 0.26)
+        # 0.25 less the part that is known, and what a repeat differs by.
+        variance = 0.25 - 0.25**2 / 0.26 + 0.01
+        assert found.half_width_at(HERE) == pytest.approx(variance**0.5)
+
+    def test_one_run_of_a_network_unlike_the_others(self) -> None:
+        """They take what is common: 0.16 / 0.26."""
+        found = own((0.0, 0.2))
+        assert found.log_at(FAR) == pytest.approx(0.2 * 0.16 / 0.26)
+        assert found.log_common == pytest.approx(0.2 * 0.16 / 0.26)
+        common = 0.16 - 0.16**2 / 0.26
+        assert found.common_half_width == pytest.approx(common**0.5)
+        assert found.half_width_at(FAR) == pytest.approx((common + 0.09 + 0.01) ** 0.5)
+        assert found.far_half_width == pytest.approx(found.half_width_at(FAR))
+
+    def test_one_run_of_a_network_somewhat_like_it(self) -> None:
+        """At one length scale exp(-1/2) of what networks differ by is shared."""
+        shared = 0.16 + 0.09 * math.exp(-0.5)
+        assert own((0.5, 0.2)).log_at(HERE) == pytest.approx(0.2 * shared / 0.26)
+
+    def test_two_unlike_networks(self) -> None:
+        """Their mean varies by 0.16 + (0.09 + 0.01) / 2 = 0.21, of which 0.16 is common."""
+        found = own((0.0, 0.1), (100.0, 0.3))
+        assert found.log_common == pytest.approx(0.2 * 0.16 / 0.21)
+
+    def test_a_run_measured_twice_is_hardly_more_than_once(self) -> None:
+        once, twice = own((0.0, 0.2)), own((0.0, 0.2), (0.0, 0.2))
+        assert twice.log_common == pytest.approx(0.2 * 0.16 / 0.255)
+        assert twice.half_width_at(FAR) == pytest.approx(once.half_width_at(FAR), rel=0.01)
+
+    def test_runs_that_disagree_widen_the_interval(self) -> None:
+        """One network, once 3 and once 1/3 of the time: ten times what repeats differ by."""
+        log = math.log(3)
+        found = own((0.0, log), (0.0, -log))
+        # Their difference varies by 0.01, as half widths: log^2 / 0.01 twice over two runs.
+        widening = 1.6449 * (2 * log**2 / 0.01 / 2) ** 0.5
+        calm = own((0.0, 0.0), (0.0, 0.0))
+        assert found.half_width_at(HERE) == pytest.approx(widening * calm.half_width_at(HERE))
+        assert found.far_half_width == pytest.approx(widening * calm.far_half_width)
+
+    def test_it_comes_back_from_json(self) -> None:
+        content = {
+            "common": 0.4,
+            "network": 0.3,
+            "noise": 0.1,
+            "length_scale": 0.5,
+            "places": [[0.0, 0.0]],
+            "logs": [0.2],
+        }
+        found = own_runs(content)
+        assert found.log_at(FAR) == own((0.0, 0.2)).log_at(FAR)
+        for key, value in (("logs", []), ("logs", [1, 2]), ("places", [1.0]), ("noise", "x")):
+            with pytest.raises((ValueError, TypeError)):
+                own_runs(content | {key: value})
+
+    def test_the_nearest_run_in_length_scales(self) -> None:
+        assert own((2.0, 0.1), (1.0, 0.1)).distance(HERE) == pytest.approx(2.0)
+
+    @given(st.floats(-3, 3), st.floats(0, 5), st.floats(0.01, 2), st.floats(0.01, 2))
+    def test_one_run_never_overshoots(
+        self, log: float, distance: float, common: float, network: float
+    ) -> None:
+        spread = Spread(common=common, network=network, noise=0.1, length_scale=0.5)
+        found = own((distance, log), spread=spread)
+        assert 0 <= abs(found.log_common) <= abs(found.log_at(HERE)) + 1e-12
+        assert abs(found.log_at(HERE)) <= abs(log)
+        assert found.common_half_width >= 0 and found.half_width_at(HERE) >= 0.1
 
 
-def test_networks_that_disagree_widen_the_interval() -> None:
-    """0 and 1: from the other alone 1 is 0 x 25/31.25 = 0, off by 1; 0 is 0.8, off by 0.8."""
-    assert effect(row(0.0, 1.0), SPREAD, LEVEL).residual_half_width == pytest.approx(1.0)
+def logs(*values: float) -> Floats:
+    return np.array(values)
 
 
-def test_enough_networks_speak_for_themselves() -> None:
-    """Nine of ten errors of nine networks and the one to come are at most the largest of nine."""
-    assert (enough(0.9), enough(0.8), enough(0.5)) == (9, 4, 1)
-    alike = effect(row(*[0.3] * 9), SPREAD, LEVEL)
-    # Eight others have 0.3 x 8 x 25 / (6.25 + 200): each is off by 0.3 x 6.25 / 206.25.
-    assert alike.residual_half_width == pytest.approx(0.3 * 6.25 / 206.25)
+class TestPower:
+    def test_one_network_moves_the_factor_most_of_the_way(self) -> None:
+        """Precisions 1/0.16 = 6.25 and 1/0.04 = 25: mean 0.3 x 25/31.25, width 31.25^-1/2."""
+        found = effect(logs(0.3), 0.4, 0.2)
+        assert found.log_factor == pytest.approx(0.24)
+        assert found.half_width == pytest.approx(31.25**-0.5)
+        # A network to come differs by its own as well: (1/31.25 + 0.04)^1/2 = 0.072^1/2.
+        assert found.residual_half_width == pytest.approx(0.072**0.5)
+        assert found.count == 1
 
+    def test_three_networks(self) -> None:
+        """Precisions 6.25 and 3 x 25: mean (0.2 + 0.3 + 0.4) x 25 / 81.25."""
+        found = effect(logs(0.2, 0.3, 0.4), 0.4, 0.2)
+        assert found.log_factor == pytest.approx(0.9 * 25 / 81.25)
+        # Left out, 0.4 is predicted by (0.2 + 0.3) x 25 / 56.25 = 0.222: off by 0.178, less than
+        # (1/81.25 + 0.04)^1/2 = 0.229.
+        assert found.residual_half_width == pytest.approx((1 / 81.25 + 0.04) ** 0.5)
 
-def test_where_nothing_is_shared_nothing_moves() -> None:
-    assert effect(row(0.5), Spread(1e-9, 0.2), LEVEL).log_factor == pytest.approx(0, abs=1e-9)
-
-
-@given(st.floats(-3, 3), st.integers(1, 30), st.floats(0.01, 2), st.floats(0.01, 2))
-def test_the_factor_lies_between_one_and_what_was_measured(
-    log: float, count: int, common: float, network: float
-) -> None:
-    """And nearer to it with every network."""
-    spread = Spread(common, network)
-    found = effect(row(*[log] * count), spread, LEVEL)
-    more = effect(row(*[log] * (count + 1)), spread, LEVEL)
-    assert 0 <= abs(found.log_factor) <= abs(more.log_factor) <= abs(log) * (1 + 1e-12)
-    assert more.half_width < found.half_width < common
-
-
-class TestHost:
-    HOSTS = np.linspace(-1, 1, 201)
-
-    def logs(self, common: float, host: float, shares: list[float]) -> Floats:
-        """As if a share of each network's time went with the host's factor."""
-        return np.array([[common + s * (host - h) for s in shares] for h in self.HOSTS.tolist()])
-
-    def test_it_is_found_where_networks_differ_in_it(self) -> None:
-        shares = [0.0, 0.0, 0.1, 0.1, 0.5, 0.8, 0.9, 1.0, 1.0]
-        found = effect(self.logs(0.2, 0.5, shares), SPREAD, LEVEL, self.HOSTS)
-        assert found.log_host == pytest.approx(0.5, abs=0.1)
-        assert found.log_factor == pytest.approx(0.2, abs=0.05)
-
-    def test_it_stays_where_they_do_not(self) -> None:
-        found = effect(self.logs(0.2, 0.5, [0.0] * 9), SPREAD, LEVEL, self.HOSTS)
-        assert found.log_host == pytest.approx(0.0, abs=1e-9)
-
-    def test_the_likelier_of_two_explanations_is_taken(self) -> None:
-        """All networks wait alike: by how far each is let from one, common 1 and host 4 parts."""
-        found = effect(self.logs(0.0, 0.5, [1.0] * 9), SPREAD, LEVEL, self.HOSTS)
-        assert found.log_host == pytest.approx(4 * found.log_factor, abs=0.03)
-        assert math.isclose(found.log_host + found.log_factor, 0.5, abs_tol=0.02)
+    def test_networks_that_disagree_widen_the_interval(self) -> None:
+        """0 and 1: from the other alone 1 is 0 x 25/31.25 = 0, off by 1; 0 is 0.8, off by 0.8."""
+        assert effect(logs(0.0, 1.0), 0.4, 0.2).residual_half_width == pytest.approx(1.0)

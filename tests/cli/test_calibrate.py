@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,6 @@ class TestOwnRuns:
         before, after = estimate(capsys, "base.json"), estimate(capsys, "mine.json")
         assert (before["method"], after["method"]) == ("calibrated", "calibrated+local")
         before_s, after_s = before["step_time_s"]["median"], after["step_time_s"]["median"]
-        assert after_s == pytest.approx(before_s * mine["local"]["factor"], rel=1e-6)
         assert min(before_s, 0.5) < after_s < max(before_s, 0.5)
 
     def test_what_is_printed(self, capsys: pytest.CaptureFixture[str], folder: Path) -> None:
@@ -65,7 +65,7 @@ class TestOwnRuns:
         found = audit(capsys, "calibrate", "runs.csv", "-o", "mine.json", *BASE)
         lines = [line.split() for line in found.out.splitlines()]
         assert ["hardware", "rtx3090"] in lines
-        assert ["runs", "2", "of", "2", "networks"] in lines
+        assert ["measured", "2", "runs", "of", "2", "networks"] in lines
         (first, power) = (line for line in lines if line[:1] == ["runs.csv:2"])
         assert first[1:4] == ["resnet50.onnx", "500", "ms"]
         assert power[1:4] == ["resnet50.onnx", "300", "W"]
@@ -135,6 +135,7 @@ TABLES = {
     "told twice": (HEAD + ROW + ROW, "line 3: every figure as in line 2"),
     "no column": (HEAD.replace("precision,", "") + changed("amp,", ""), "no column precision"),
     "no network": (HEAD + changed(str(RESNET), "absent.onnx"), "run runs.csv:2: absent.onnx:"),
+    "no path": (HEAD + changed(str(RESNET), "a\0b"), "run runs.csv:2: "),
     "a dimension too many": (
         "dims," + HEAD + "width=3," + ROW,
         "run runs.csv:2: ",
@@ -158,6 +159,7 @@ ARGUMENTS = {
     "device not there": (("runs.csv", "-o", "new.json", "--hardware", "t4"), "no run on t4"),
     "no such device": (("runs.csv", "-o", "new.json", "--hardware", "qqq"), "unknown accel"),
     "over the table": (("runs.csv", "-o", "./runs.csv", *BASE), "is read for this"),
+    "over a network": (("net.csv", "-o", "net.onnx", *BASE), "is read for this"),
     "over the base": (("runs.csv", "-o", "base.json", *BASE), "is read for this"),
     "into a folder": (("runs.csv", "-o", "a_folder", *BASE), "a_folder: cannot be written"),
 }
@@ -188,9 +190,27 @@ def test_bad_arguments_are_one_line_and_write_nothing(
     (folder / "a_folder").mkdir()
     bad = (folder / "base.json").read_text(encoding="utf-8").replace("0.39", "0.01")
     (folder / "bad.json").write_text(bad, encoding="utf-8")
+    (folder / "net.onnx").write_bytes(RESNET.read_bytes())
+    table(folder, changed(str(RESNET), "net.onnx"), name="net.csv")
     if "--calibration" not in arguments:
         arguments = (*arguments, *BASE)
     assert word in refused(capsys, folder, *arguments)
+
+
+@pytest.mark.skipif(not SHIPPED.exists(), reason="no calibration is kept yet")
+def test_the_page_shows_what_its_command_prints(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But for the figures, which every new fit moves."""
+    page = (ROOT / "docs" / "calibrate.md").read_text(encoding="utf-8")
+    rows, shown = re.findall(r"^```\w*\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[:2]
+    command = re.findall(r"^    audit (.*)$", page, re.MULTILINE)[0]
+    (folder / "examples").symlink_to(ROOT / "examples")
+    (folder / "my_runs.csv").write_text(rows, encoding="utf-8")
+    found = audit(capsys, *command.split())
+    assert (found.code, found.err) == (0, "")
+    outlines = [re.sub(r"[\d.]+", "#", text).split() for text in (found.out, shown)]
+    assert outlines[0] == outlines[1]
 
 
 class TestFit:
