@@ -22,14 +22,12 @@ from auditor.calibration.record import Run
 from auditor.calibration.samples import Samples, setup_of
 from auditor.step.artefact import GROUP_OF_TERM, GROUPS, features
 from auditor.step.kernels import Floats
-from auditor.step.terms import LAUNCH, PRIORS, TERMS
+from auditor.step.terms import LAUNCH, PRIORS, SHARPNESS, TERMS, overlapped_s
 
 _LAUNCH = TERMS.index(LAUNCH)
 _PRIOR = np.log([PRIORS[t] for t in TERMS])
 # Eager frameworks launch a kernel in some microseconds.
 _HOST_PRIOR = np.log(8.0)
-# How sharply the longer of device and host decides.
-_SHARPNESS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ class Core:
         device, host = self.setup.get(setup_of(run), (0.0, 0.0)) if knows_setup else (0.0, 0.0)
         busy = self.seconds(run.hardware, sums).sum() * np.exp(device)
         launched = sums[_LAUNCH] * np.exp(self.host + host)
-        return float(np.log(busy**_SHARPNESS + launched**_SHARPNESS) / _SHARPNESS)
+        return float(np.log(overlapped_s(busy, launched)))
 
     def features(self, run: Run, sums: Floats) -> Floats:
         """What the residual is a function of."""
@@ -140,9 +138,9 @@ class _Problem:
         )
         device_s = busy * np.exp(setup)
         host_s = self.data.sums[:, _LAUNCH] * np.exp(vector[self.host_at] + setup_host)
-        power = device_s**_SHARPNESS + host_s**_SHARPNESS
-        device_part, host_part = device_s**_SHARPNESS / power, host_s**_SHARPNESS / power
-        errors = (np.log(power) / _SHARPNESS - self.data.log_time) * self.weight
+        power = device_s**SHARPNESS + host_s**SHARPNESS
+        device_part, host_part = device_s**SHARPNESS / power, host_s**SHARPNESS / power
+        errors = (np.log(power) / SHARPNESS - self.data.log_time) * self.weight
         rates = np.zeros((len(errors), self.size))
         by_term = seconds / busy[:, None] * device_part[:, None]
         rates[:, : len(TERMS)] = by_term

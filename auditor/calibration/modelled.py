@@ -16,10 +16,9 @@ from auditor.hardware import Accelerator
 from auditor.profile import Profile
 from auditor.step import training_step
 from auditor.step.artefact import Artefact, features
-from auditor.step.calibrated import SHARPNESS
 from auditor.step.kernels import Floats, Kernels, kernels_of
 from auditor.step.power import PowerModel
-from auditor.step.terms import LAUNCH, LAUNCH_S, TERMS
+from auditor.step.terms import LAUNCH, LAUNCH_S, TERMS, overlapped_s
 from auditor.workload import Plan, workload
 
 # `auditor.pipeline.static_profile`: the pipeline stands above this layer.
@@ -48,7 +47,7 @@ def device_time(
     launch_s = float(sums[_LAUNCH])
     place = features(by_term, launch_s, run.phase == "infer")
     host_s = launch_s / LAUNCH_S * artefact.host_s_per_launch
-    together_s = (float(by_term.sum()) ** SHARPNESS + host_s**SHARPNESS) ** (1 / SHARPNESS)
+    together_s = overlapped_s(float(by_term.sum()), host_s)
     return DeviceTime(total_s=together_s * float(np.exp(artefact.residual.at(place))), place=place)
 
 

@@ -21,12 +21,11 @@ from auditor.step.terms import (
     VECTOR,
     Passes,
     StepTerms,
+    overlapped_s,
     step_terms,
 )
 from auditor.step.timed import Confidence, OperationTime, Seconds, Timed
 
-# How sharply the longer of device and host decides, as in the fit.
-SHARPNESS = 4
 # For each way of being outside the data: a judgement, since no run tells.
 _OUTSIDE = 1.5
 
@@ -81,7 +80,7 @@ def calibrated_times(
     )
     busy_s = accumulation * (parts.of(FORWARD) + parts.of(BACKWARD)).total_s + update.total_s
     host_s = accumulation * float(terms.launch_s.sum()) / LAUNCH_S * artefact.host_s_per_launch
-    together_s = (busy_s**SHARPNESS + host_s**SHARPNESS) ** (1 / SHARPNESS)
+    together_s = overlapped_s(busy_s, host_s)
     local = artefact.local_for(accelerator.id)
     own = local.time.log_at(place) if local else 0.0
     factor = float(np.exp(artefact.residual.at(place) + own))

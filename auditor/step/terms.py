@@ -54,6 +54,8 @@ LAUNCH, LATENCY, VECTOR, UPDATE, TENSORS = "launch", "latency", "vector", "updat
 LAUNCH_S, LATENCY_S = 1e-6, 1e-9
 # Parameter, gradient and two states read, parameter and states written: Adam in fp32.
 _UPDATE_BYTES = 28
+# How sharply the longer of device and host decides.
+SHARPNESS = 4
 # Low-precision weights written from fp32 ones, and their gradients widened.
 _COPY_BYTES = 12
 
@@ -216,3 +218,9 @@ def _kind(family: Family, peaks: Rates, mode: Precision) -> _Kind:
     compute = tuple(_INDEX[_compute(family, turn, rate)] for turn in PASSES)
     fed = rate != "fp32" and family not in _VECTOR
     return _Kind(compute, _FEED_TERM[family.value], _INDEX[f"{LATENCY}/{rate}"], peak, fed)
+
+
+def overlapped_s(device_s: float, host_s: float) -> float:
+    """Time in s of a device and a host that work side by side: a little over the longer."""
+    total: float = (device_s**SHARPNESS + host_s**SHARPNESS) ** (1 / SHARPNESS)
+    return total
