@@ -74,3 +74,15 @@ def mass(grams: float, like: float | None = None) -> str:
 def energy(kwh: float, like: float | None = None) -> str:
     """Format an amount of electricity given in kWh, in the unit for it or for `like`."""
     return _scaled(kwh, like, _ENERGIES)
+
+
+def columns(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """Align the cells of a table, one line a row: the first `left` columns to the left."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

@@ -45,15 +45,7 @@ def _table(found: tuple[Accelerator, ...]) -> str:
     """Plain columns, which are read by people and by cut and grep alike."""
     header = ("id", "memory", "bandwidth", "TDP", *(f"{r} TFLOP/s" for r in _RATES))
     rows = [header, *(_cells(a) for a in found)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(header))]
-    return "".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return "\n".join(units.columns(rows)) + "\n"
 
 
 def _cells(device: Accelerator) -> tuple[str, ...]:

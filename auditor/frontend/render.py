@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from auditor import units
 from auditor.frontend.crosscheck import CONVENTIONS, Crosscheck, Layer
 from auditor.report.lines import printable
 
@@ -72,15 +73,7 @@ def _percent(share: float | None) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return "\n".join(units.columns(rows)) + "\n"
 
 
 def document(found: Crosscheck) -> dict[str, Any]:

@@ -113,15 +113,7 @@ def powers_w(found: Reconciliation, energy: EnergyComparison) -> tuple[float, fl
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "".join(
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        + "\n"
-        for row in rows
-    )
+    return "\n".join(units.columns(rows)) + "\n"
 
 
 def document(found: Reconciliation) -> dict[str, Any]:

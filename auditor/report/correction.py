@@ -65,16 +65,7 @@ def _power_row(found: Correction, run: Modelled) -> Row:
 
 
 def _table(header: Row, rows: Sequence[Row]) -> str:
-    table = [header, *rows]
-    widths = [max(len(row[i]) for row in table) for i in range(len(header))]
-    return "".join(
-        "  ".join(
-            cell.ljust(width) if i < 2 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        + "\n"
-        for row in table
-    )
+    return "\n".join(units.columns([header, *rows], left=2)) + "\n"
 
 
 def _factors(found: Correction) -> str:

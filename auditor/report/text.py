@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from auditor import units
 from auditor.report import lines
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def render_text(audit: Audit) -> str:
         "\n".join(_aligned(rows, PLAIN_WIDTH))
         for rows in (lines.model_rows(audit), lines.step_rows(audit), lines.training_rows(audit))
     ]
-    blocks.append("\n".join(_columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])))
+    blocks.append("\n".join(units.columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])))
     for title, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
         if notes:
             blocks.append("\n".join((title, *_bullets(notes, PLAIN_WIDTH))))
@@ -56,14 +57,6 @@ def _bullets(notes: Sequence[str], width: int) -> Iterator[str]:
         )
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """The first column to the left, the others, which are numbers, to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        first, *others = (cell.rjust(w) for cell, w in zip(row, widths, strict=True))
-        yield "  ".join((row[0].ljust(len(first)), *others)).rstrip()
-
-
 def print_terminal(audit: Audit) -> None:
     """Print the same to a terminal, in its width, with a panel around the figures."""
     from rich.console import Console, Group
@@ -77,7 +70,7 @@ def print_terminal(audit: Audit) -> None:
         parts += [_grid(rows), Text("")]
     title = Text(lines.printable(audit.hardware.accelerator.name))
     console.print(Panel(Group(*parts[:-1]), title=title, title_align="left"))
-    table = list(_columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)]))
+    table = units.columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])
     console.print(Text(table[0], style="bold"), soft_wrap=True)
     console.print(Text("\n".join(table[1:])), soft_wrap=True)
     for name, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
