@@ -279,7 +279,7 @@ _FOLDS: Mapping[str, Fold] = {
     "Pow": _same_dtype(np.power),
     "Neg": _ufunc(np.negative),
     "Abs": _ufunc(np.abs),
-    "Relu": _ufunc(lambda a: np.maximum(a, 0)),
+    "Relu": _same_dtype(lambda a: np.maximum(a, 0)),
     "Floor": _ufunc(np.floor),
     "Ceil": _ufunc(np.ceil),
     "Round": _ufunc(np.round),
