@@ -154,9 +154,11 @@ def shipped_artefact() -> Artefact:
     import pkgutil
 
     try:
-        data = pkgutil.get_data("auditor_calibration", "artefact.json") or b""
-    except OSError as error:
-        raise CalibrationError("artefact.json is not in the package: install it again") from error
+        data = pkgutil.get_data("auditor_calibration", "artefact.json")
+    except OSError:
+        data = None  # the file is missing; None itself says that the package is
+    if data is None:
+        raise CalibrationError("the calibration is not in the package: install auditor again")
     return parsed(json.loads(data), "the package's artefact.json")
 
 
