@@ -11,7 +11,6 @@ import math
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from auditor.hardware import Accelerator, resolve
 from auditor.step.artefact import Artefact, digest_of, parsed, read_artefact
 from auditor.step.kernels import Floats
 from auditor.step.local import Own, Spread
+from auditor.tables import read_schema
 
 # Widths may come out alike in a calibration; then a set-up is still off by a few percent.
 _LEAST_COMMON = 0.05
@@ -74,14 +74,9 @@ class Correction:
         return tuple(m for m in self.runs if m.power_scope == self.power_scope is not None)
 
 
-@lru_cache(maxsize=1)
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of a calibration."""
-    data = pkgutil.get_data("auditor_schemas", "artefact.schema.json")
-    if data is None:
-        raise FileNotFoundError("artefact.schema.json is not in the package: install it again")
-    found: Mapping[str, Any] = json.loads(data)
-    return found
+    return read_schema("artefact.schema.json")
 
 
 def read_base(path: Path | None = None) -> Base:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-import pkgutil
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -19,6 +17,7 @@ from auditor.calibration.checks import problems, repeated
 from auditor.calibration.record import Run, step_time_s
 from auditor.errors import CalibrationError, HardwareError
 from auditor.hardware import Accelerator, resolve
+from auditor.tables import read_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,14 +31,9 @@ Cells = Mapping[str, str]
 Values = dict[str, Any]
 
 
-@lru_cache(maxsize=1)
 def schema() -> Mapping[str, Any]:
     """The JSON Schema of one row, numbers as numbers and empty cells left out."""
-    data = pkgutil.get_data("auditor_schemas", "runs.schema.json")
-    if data is None:
-        raise FileNotFoundError("runs.schema.json is not in the package: install it again")
-    found: Mapping[str, Any] = json.loads(data)
-    return found
+    return read_schema("runs.schema.json")
 
 
 @lru_cache(maxsize=1)

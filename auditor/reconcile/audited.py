@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from auditor.errors import CalibrationError
 from auditor.interval import Interval
 from auditor.reconcile.files import read_text
+from auditor.tables import read_schema
 from auditor.units import J_PER_KWH
 
 _REMEDY = "give what `audit MODEL --format json -o AUDIT.json` wrote"
@@ -73,10 +73,8 @@ def _problem(document: object) -> str | None:
     """What is wrong with a document by the schema of audits; None if nothing is."""
     import jsonschema  # takes longer to load than an audit takes
 
-    data = pkgutil.get_data("auditor_schemas", "audit.schema.json")
-    if data is None:
-        raise FileNotFoundError("audit.schema.json is not in the package: install it again")
-    found = jsonschema.Draft202012Validator(json.loads(data)).iter_errors(document)
+    schema = read_schema("audit.schema.json")
+    found = jsonschema.Draft202012Validator(schema).iter_errors(document)
     error = next(iter(found), None)
     if error is None:
         return None

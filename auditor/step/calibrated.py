@@ -11,7 +11,7 @@ from auditor.precision import Precision
 from auditor.profile import Profile
 from auditor.step.artefact import Artefact, features
 from auditor.step.kernels import BACKWARD, FORWARD, Floats, kernels_of
-from auditor.step.rates import rates
+from auditor.step.rates import Rates, rates
 from auditor.step.terms import (
     LAUNCH,
     LAUNCH_S,
@@ -73,11 +73,7 @@ def calibrated_times(
     by_term = terms.sums() * factors
     place = features(by_term, float(terms.launch_s.sum()), False)
     parts = _parts(terms, factors)
-    update = _seconds(
-        0.0,
-        terms.update_s * factors[TERMS.index(UPDATE)],
-        terms.tensors_s * factors[TERMS.index(TENSORS)],
-    )
+    update = _update(profile, peaks, terms, factors, accumulation)
     busy_s = accumulation * (parts.of(FORWARD) + parts.of(BACKWARD)).total_s + update.total_s
     host_s = accumulation * float(terms.launch_s.sum()) / LAUNCH_S * artefact.host_s_per_launch
     together_s = overlapped_s(busy_s, host_s)
@@ -96,6 +92,23 @@ def calibrated_times(
         backward=parts.of(BACKWARD).times(accumulation),
         update=update.times(factor),
         confidence=confidence(artefact, accelerator, mode, place),
+    )
+
+
+def _update(
+    profile: Profile, peaks: Rates, terms: StepTerms, factors: Floats, accumulation: int
+) -> Seconds:
+    """The optimizer's own traffic over the parameters that a device updates, and the copies.
+
+    No optimizer launches nothing; copies are made in every pass.
+    """
+    work = profile.optimizer_update
+    update_s = (work.read_bytes + work.written_bytes) / peaks.bandwidth_bytes_per_s
+    tensors_s = terms.tensors_s if update_s else 0.0
+    return _seconds(
+        0.0,
+        (update_s + accumulation * terms.copies_s) * factors[TERMS.index(UPDATE)],
+        tensors_s * factors[TERMS.index(TENSORS)],
     )
 
 

@@ -20,10 +20,8 @@ import numpy as np
 from auditor.errors import HardwareError, PlanError
 from auditor.hardware import Accelerator
 from auditor.step.kernels import Floats
+from auditor.step.terms import SHARPNESS
 
-# Host and device overlap, but not to the last: total**4 = device**4 + host**4, as in the fit of
-# the step's time.
-OVERLAP = 4
 # No limit takes a board below a tenth of the dynamic power that it asks for.
 _LOWEST_SHARE = 0.1
 # A limit lies above idle power; where one does not, this much of the design power is left.
@@ -179,7 +177,7 @@ def _drawn_share(model: PowerModel, boards: Boards, asked_w: Floats, limit_w: Fl
 def stretched_total_s(busy_s: Floats, total_s: Floats, factor: Floats) -> Floats:
     """Time of a step in s whose busy time grows by `factor`; where it waited, some is hidden."""
     busy = np.minimum(busy_s / np.maximum(total_s, _TINY), 1.0)
-    return np.asarray(total_s * (1 + busy**OVERLAP * (factor**OVERLAP - 1)) ** (1 / OVERLAP))
+    return np.asarray(total_s * (1 + busy**SHARPNESS * (factor**SHARPNESS - 1)) ** (1 / SHARPNESS))
 
 
 def checked_limit_w(accelerator: Accelerator, limit_w: float | None) -> float:

@@ -52,7 +52,8 @@ _FED_FLOPS = 256
 LAUNCH, LATENCY, VECTOR, UPDATE, TENSORS = "launch", "latency", "vector", "update", "tensors"
 # A launch is counted in microseconds, a step of a sum in nanoseconds, as seconds.
 LAUNCH_S, LATENCY_S = 1e-6, 1e-9
-# Parameter, gradient and two states read, parameter and states written: Adam in fp32.
+# Parameter, gradient and two states read, parameter and states written: Adam in fp32.  The fit
+# takes every run for one; an estimate has the traffic of its own optimizer, see `calibrated`.
 _UPDATE_BYTES = 28
 # How sharply the longer of device and host decides.
 SHARPNESS = 4
@@ -98,7 +99,8 @@ _INDEX = {name: index for index, name in enumerate(TERMS)}
 class StepTerms:
     """Times at peak in seconds, shape (rows, 2), and which term each belongs to.
 
-    `update_s` and `tensors_s` are of the optimizer step.
+    `update_s` and `tensors_s` are of the optimizer step, `copies_s` of the low-precision
+    weights that every pass makes.
     """
 
     compute_s: Floats
@@ -112,6 +114,7 @@ class StepTerms:
     vector_s: Floats
     launch_s: Floats
     update_s: float
+    copies_s: float
     tensors_s: float
 
     def sums(self) -> Floats:
@@ -127,7 +130,7 @@ class StepTerms:
             total += np.bincount(term.ravel(), seconds.ravel(), size)
         total[_INDEX[VECTOR]] += self.vector_s.sum()
         total[_INDEX[LAUNCH]] += self.launch_s.sum()
-        total[_INDEX[UPDATE]] += self.update_s
+        total[_INDEX[UPDATE]] += self.update_s + self.copies_s
         total[_INDEX[TENSORS]] += self.tensors_s
         return total
 
@@ -161,11 +164,9 @@ def step_terms(
     on_matrix_units = np.array([kind.on_matrix_units for kind in kinds])[of_row, None]
     by_width = [_indices(_MEMORY_TERM[w][name] for name in names)[of_row] for w in WIDTHS]
     latency_s = launches * kernels.contraction[:, None] * LATENCY_S
-    moved, updated = mode.copy_bytes and passes.backward, passes.update
-    update_bytes = (
-        _UPDATE_BYTES * kernels.trained_parameter_count * updated
-        + _COPY_BYTES * kernels.product_parameter_count * bool(moved)
-    )
+    is_copied = mode.copy_bytes > 0 and passes.backward
+    update_bytes = _UPDATE_BYTES * kernels.trained_parameter_count * passes.update
+    copied_bytes = _COPY_BYTES * kernels.product_parameter_count * is_copied
     return StepTerms(
         compute_s=flops / np.array([kind.flops_per_s for kind in kinds])[of_row, None],
         compute_term=_indices(kind.compute for kind in kinds)[of_row],
@@ -178,7 +179,8 @@ def step_terms(
         vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
         launch_s=launches * LAUNCH_S,
         update_s=update_bytes / peaks.bandwidth_bytes_per_s,
-        tensors_s=kernels.trained_tensor_count * LAUNCH_S * updated,
+        copies_s=copied_bytes / peaks.bandwidth_bytes_per_s,
+        tensors_s=kernels.trained_tensor_count * LAUNCH_S * passes.update,
     )
 
 

@@ -1,4 +1,4 @@
-"""The data tables of the package (CSV) and the one function that reads them.
+"""The data tables (CSV) and schemas (JSON) of the package, and the functions that read them.
 
 The tables hold public figures; every row names its source.  Nothing here is
 read before it is asked for.
@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import pkgutil
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
 
 
 def read_table(name: str) -> list[dict[str, str]]:
@@ -22,3 +26,16 @@ def read_table(name: str) -> list[dict[str, str]]:
     if data is None:
         raise FileNotFoundError(f"table {name} is not in the package: install it again")
     return list(csv.DictReader(io.StringIO(data.decode("utf-8"))))
+
+
+@cache
+def read_schema(name: str) -> Mapping[str, Any]:
+    """Return the packaged JSON Schema `name` (as ``runs.schema.json``).
+
+    Raises FileNotFoundError if the package was installed without its schemas.
+    """
+    data = pkgutil.get_data("auditor_schemas", name)
+    if data is None:
+        raise FileNotFoundError(f"schema {name} is not in the package: install it again")
+    found: Mapping[str, Any] = json.loads(data)
+    return found

@@ -35,14 +35,14 @@ V100 = resolve("v100-pcie-32gb").accelerator
 PEAK, BANDWIDTH = 14e12, 9e11  # its published fp32 rate and bandwidth
 
 
-def layer() -> Profile:
+def layer(optimizer: str = "adam") -> Profile:
     proto = model(
         [node("MatMul", ["x", "w"], ["y"])],
         [value("x", ["batch", K])],
         [value("y", ["batch", N])],
         [weight("w", K, N)],
     )
-    return profiled(proto, Setting(batch=B, optimizer="adam"))
+    return profiled(proto, Setting(batch=B, optimizer=optimizer))
 
 
 def planned(**plan: Any) -> Workload:
@@ -145,6 +145,26 @@ def step_s(made: Artefact, **plan: Any) -> float:
 def test_the_step_is_the_sum_of_its_terms() -> None:
     expected = sum(sums_by_name(layer(), B).values())
     assert step_s(artefact()) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "bytes_a_parameter"), [("adam", 28), ("sgd", 12), ("none", 0)]
+)
+def test_the_update_is_that_of_the_optimizer(optimizer: str, bytes_a_parameter: int) -> None:
+    # SGD reads parameter and gradient and writes the parameter; none launches nothing either.
+    found = calibrated_times(layer(optimizer), V100, precision("fp32"), artefact())
+    launched_s = 1e-6 if bytes_a_parameter else 0.0
+    expected_s = bytes_a_parameter * K * N / BANDWIDTH + launched_s
+    assert found.update.total_s == pytest.approx(expected_s, rel=1e-9)
+
+
+def test_low_precision_weights_are_copied_in_every_pass() -> None:
+    mode = precision("amp")
+    once, thrice = (
+        calibrated_times(layer(), V100, mode, artefact(), n).update.total_s for n in (1, 3)
+    )
+    # Of each weight 12 bytes: read in fp32, written in half, and its gradient the other way.
+    assert thrice - once == pytest.approx(2 * 12 * K * N / BANDWIDTH, rel=1e-9)
 
 
 def test_a_coefficient_is_the_inverse_of_the_share_of_the_peak() -> None:
