@@ -23,6 +23,7 @@ from auditor.calibration.profiles import read_networks
 from auditor.calibration.record import Run
 from auditor.calibration.runs import read_runs
 from auditor.calibration.samples import Samples, dims_of, samples, setup_of
+from auditor.calibration.single import TABLE, read_single
 from auditor.hardware import resolve
 from auditor.precision import precision
 from auditor.step.kernels import Floats, Kernels
@@ -236,7 +237,7 @@ def cases(found: Sequence[Case], errors: Floats, data: Samples) -> Iterator[str]
 
 
 def energy_errors(
-    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples
+    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples, kernels: Samples
 ) -> tuple[list[Run], Floats]:
     """Runs with a measured power, and ln(estimate / measured) of energy, their source left out.
 
@@ -248,7 +249,7 @@ def energy_errors(
     found: list[Run] = []
     errors: list[float] = []
     for left_out in sorted({source(run) for run in measured}):
-        model = fit_time(data.where([source(r) != left_out for r in data.runs]))
+        model = fit_time(data.where([source(r) != left_out for r in data.runs]), kernels)
         rows = power_rows(runs, networks, model.core)
         power = fit_figures(rows.where([source(r) != left_out for r in rows.runs]))
         here = rows.where([source(r) == left_out and r.run_id in timed for r in rows.runs])
@@ -286,9 +287,9 @@ def with_local_runs(runs: Sequence[Run], errors: Floats) -> Floats:
 
 
 def energy_report(
-    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples
+    runs: Sequence[Run], networks: dict[tuple[str, str], Kernels], data: Samples, kernels: Samples
 ) -> Iterator[str]:
-    found, errors = energy_errors(runs, networks, data)
+    found, errors = energy_errors(runs, networks, data, kernels)
     yield "\nenergy, sources left out"
     setups = np.array([f"{source(r)} {r.hardware} ({r.power_scope})" for r in found])
     for name in sorted(set(setups)):
@@ -306,13 +307,14 @@ def main() -> None:
     networks = dict(read_networks(TABLES))
     runs = read_runs(TABLES / "runs.csv")
     data = samples(runs, networks)
+    kernels = read_single(TABLES / TABLE)
     out = sys.stdout
     for title, group, folds, named, cluster in (
         ("families left out", family, FAMILY_FOLDS, FAMILY_CASES, source_and_family),
         ("devices left out", lambda r: r.hardware, None, DEVICE_CASES, setup_of),
         ("sources left out", source, None, (), setup_of),
     ):
-        errors = held_out(data, group, folds=folds)
+        errors = held_out(data, group, folds=folds, kernels=kernels)
         inside = coverage(errors, data, group, cluster)
         for line in report(title, errors, inside, data, setting):
             out.write(line + "\n")
@@ -322,7 +324,7 @@ def main() -> None:
         out.flush()
         if quick:
             return
-    for line in energy_report(runs, networks, data):
+    for line in energy_report(runs, networks, data, kernels):
         out.write(line + "\n")
 
 

@@ -23,12 +23,13 @@ from auditor.calibration.power import fit_power, power_rows
 from auditor.calibration.profiles import read_networks
 from auditor.calibration.runs import read_runs
 from auditor.calibration.samples import samples
+from auditor.calibration.single import TABLE, read_single
 from auditor.errors import CalibrationError
 from auditor.step.artefact import VERSION, digest_of
 from auditor.step.power import PowerModel
 from auditor.step.terms import TERMS
 
-TABLES = ("runs.csv", "networks.csv", "profiles.csv.gz")
+TABLES = ("runs.csv", "networks.csv", "profiles.csv.gz", TABLE)
 # Enough that a refit on another machine's arithmetic gives the same text.
 _DIGITS = 6
 
@@ -47,7 +48,8 @@ def built(folder: Path) -> dict[str, Any]:
             f"{folder}: {len(data.runs)} usable runs are too few to fit {len(TERMS)} terms; "
             "correct the shipped calibration with them instead (`audit calibrate RUNS.csv`)"
         )
-    model = fit_time(data)
+    kernels = read_single(folder / TABLE)
+    model = fit_time(data, kernels)
     power = fit_power(power_rows(runs, networks, model.core))
     content = {
         "version": VERSION,
@@ -56,7 +58,7 @@ def built(folder: Path) -> dict[str, Any]:
         "devices": {name: _rounded(own) for name, own in devices_of(model.core).items()},
         "residual": _residual(model),
         "power": _power(power.model),
-        "half_widths": _rounded(half_widths(data)),
+        "half_widths": _rounded(half_widths(data, kernels)),
         "power_half_width": _significant(power.half_width),
         "level": LEVEL,
         "hardware": sorted({run.hardware for run in data.runs}),

@@ -10,6 +10,7 @@ import numpy as np
 from auditor.calibration.core import Core, Settings, fit_core, log_times
 from auditor.calibration.record import Run
 from auditor.calibration.samples import Samples
+from auditor.calibration.single import beside
 from auditor.step.artefact import GROUPS, Residual
 from auditor.step.kernels import Floats
 
@@ -39,9 +40,14 @@ class TimeModel:
         return total
 
 
-def fit_time(data: Samples, settings: Settings | None = None) -> TimeModel:
-    """Fit the model of time; the same data give the same numbers."""
-    core = fit_core(data, settings)
+def fit_time(
+    data: Samples, kernels: Samples | None = None, settings: Settings | None = None
+) -> TimeModel:
+    """Fit the model of time; the same data give the same numbers.
+
+    Of `kernels` those are taken whose device and source the steps are of too.
+    """
+    core = fit_core(data, None if kernels is None else beside(kernels, data), settings)
     return TimeModel(core, fit_residual(core, data))
 
 
@@ -98,7 +104,7 @@ def held_out(
     group: Callable[[Run], str],
     *,
     folds: int | None = None,
-    settings: Settings | None = None,
+    kernels: Samples | None = None,
 ) -> Floats:
     """Errors ln(modelled / measured) of runs whose whole group the fit did not see.
 
@@ -110,7 +116,7 @@ def held_out(
     errors = np.zeros(len(data.runs))
     for left_out in together or [[name] for name in names]:
         outside = np.array([group(run) in left_out for run in data.runs])
-        model = fit_time(data.where(~outside), settings)
+        model = fit_time(data.where(~outside), kernels)
         tested = data.where(outside)
         errors[outside] = model.log_times(tested) - tested.log_time
     return errors
@@ -133,12 +139,12 @@ def half_width(errors: Floats, groups: Sequence[Hashable], level: float = LEVEL)
     return float(np.abs(errors)[order[min(position, len(order) - 1)]])
 
 
-def half_widths(data: Samples) -> Mapping[str, float]:
+def half_widths(data: Samples, kernels: Samples | None = None) -> Mapping[str, float]:
     """How wide the interval is by what of a run has been seen: see `Artefact`."""
     runs = data.runs
-    by_family = held_out(data, _family, folds=FAMILY_FOLDS)
-    by_device = held_out(data, lambda r: r.hardware)
-    by_source = held_out(data, _source)
+    by_family = held_out(data, _family, folds=FAMILY_FOLDS, kernels=kernels)
+    by_device = held_out(data, lambda r: r.hardware, kernels=kernels)
+    by_source = held_out(data, _source, kernels=kernels)
     return {
         "family": half_width(by_family, [(_source(r), _family(r)) for r in runs]),
         "device": half_width(by_device, [(_source(r), r.hardware) for r in runs]),

@@ -10,10 +10,12 @@ import numpy as np
 
 from auditor.calibration.record import Run
 from auditor.hardware import Accelerator, resolve
-from auditor.precision import precision
+from auditor.optimizers import optimizer
+from auditor.precision import Precision, precision
+from auditor.profile import updated
 from auditor.step.kernels import Floats, Kernels
 from auditor.step.rates import rates
-from auditor.step.terms import Passes, step_terms
+from auditor.step.terms import TERMS, Passes, step_terms
 
 # Weak by the table's own mark: the configuration is inferred, or the network has changed since.
 _WEAK = frozenset({"C"})
@@ -33,6 +35,19 @@ class Samples:
         kept = tuple(run for run, is_kept in zip(self.runs, mask, strict=True) if is_kept)
         return Samples(kept, self.sums[mask], self.log_time[mask])
 
+    def joined(self, others: Samples) -> Samples:
+        """Return these, and the others after them."""
+        return Samples(
+            self.runs + others.runs,
+            np.concatenate([self.sums, others.sums]),
+            np.concatenate([self.log_time, others.log_time]),
+        )
+
+    @classmethod
+    def none(cls) -> Samples:
+        """Return no runs."""
+        return cls((), np.zeros((0, len(TERMS))), np.zeros(0))
+
     @property
     def setups(self) -> tuple[str, ...]:
         """Where each was measured: one source on one device."""
@@ -47,9 +62,17 @@ def setup_of(run: Run) -> str:
 def sums_of(run: Run, kernels: Kernels, accelerator: Accelerator) -> Floats:
     """Times at peak in s of one step of a run, by term."""
     mode = precision(run.precision)
-    passes = Passes(backward=run.phase != "infer", update=run.phase == "train")
+    passes = Passes(backward=run.phase != "infer", update_bytes=_update_bytes(run, kernels, mode))
     terms = step_terms(kernels, run.batch_size, rates(accelerator, mode), mode, passes)
     return terms.sums()
+
+
+def _update_bytes(run: Run, kernels: Kernels, mode: Precision) -> int:
+    """Traffic of a run's own optimizer; Adam's where the table names none."""
+    if run.phase != "train":
+        return 0
+    work = updated(kernels.trained_parameter_count, optimizer(run.optimizer or "adam"), mode)
+    return work.read_bytes + work.written_bytes
 
 
 def is_usable(run: Run, highest_limit_w: Mapping[str, float]) -> bool:

@@ -1,5 +1,6 @@
 """Layer 6: the sum of a graph's costs, by operator and by family, with what is unknown."""
 
+from auditor.profile.accounts import updated
 from auditor.profile.records import (
     CostedOperation,
     FamilyProfile,
@@ -20,4 +21,5 @@ __all__ = [
     "ProfileOptions",
     "UnknownOperators",
     "profile",
+    "updated",
 ]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from auditor.checkpointing import Segments, StepSizes, checkpointed_memory
 from auditor.costs import Work
 from auditor.memory import CostedStep
+from auditor.optimizers import Optimizer
+from auditor.precision import Precision
 from auditor.profile.costing import keeps_fp32_in_autocast
 from auditor.profile.records import Memory, ProfileOptions
 from auditor.shapes import Value
@@ -24,10 +26,14 @@ def update_work(trained: int, options: ProfileOptions) -> Work:
 
     Each device updates those of the `trained` parameters that it holds the states of.
     """
-    mode, optimizer = options.precision, options.optimizer
+    count = _share(trained, options, is_split=options.sharding.splits_optimizer)
+    return updated(count, options.optimizer, options.precision)
+
+
+def updated(count: int, optimizer: Optimizer, mode: Precision) -> Work:
+    """Work of updating `count` parameters once; none without an optimizer."""
     if optimizer.name == "none":
         return Work()
-    count = _share(trained, options, is_split=options.sharding.splits_optimizer)
     states = optimizer.states * mode.state_bytes
     return Work(
         other_flops=optimizer.flops * count,

@@ -11,7 +11,7 @@ from auditor.precision import Precision
 from auditor.profile import Profile
 from auditor.step.artefact import Artefact, features
 from auditor.step.kernels import BACKWARD, FORWARD, Floats, kernels_of
-from auditor.step.rates import Rates, rates
+from auditor.step.rates import rates
 from auditor.step.terms import (
     LAUNCH,
     LAUNCH_S,
@@ -68,12 +68,14 @@ def calibrated_times(
         HardwareError: the device lacks a figure that the estimate needs.
     """
     peaks = rates(accelerator, mode)
-    terms = step_terms(kernels_of(profile), profile.batch_size, peaks, mode, Passes())
+    work = profile.optimizer_update
+    passes = Passes(update_bytes=work.read_bytes + work.written_bytes)
+    terms = step_terms(kernels_of(profile), profile.batch_size, peaks, mode, passes)
     factors = artefact.factors(accelerator.id)
     by_term = terms.sums() * factors
     place = features(by_term, float(terms.launch_s.sum()), False)
     parts = _parts(terms, factors)
-    update = _update(profile, peaks, terms, factors, accumulation)
+    update = _update(terms, factors, accumulation)
     busy_s = accumulation * (parts.of(FORWARD) + parts.of(BACKWARD)).total_s + update.total_s
     host_s = accumulation * float(terms.launch_s.sum()) / LAUNCH_S * artefact.host_s_per_launch
     together_s = overlapped_s(busy_s, host_s)
@@ -95,20 +97,12 @@ def calibrated_times(
     )
 
 
-def _update(
-    profile: Profile, peaks: Rates, terms: StepTerms, factors: Floats, accumulation: int
-) -> Seconds:
-    """The optimizer's own traffic over the parameters that a device updates, and the copies.
-
-    No optimizer launches nothing; copies are made in every pass.
-    """
-    work = profile.optimizer_update
-    update_s = (work.read_bytes + work.written_bytes) / peaks.bandwidth_bytes_per_s
-    tensors_s = terms.tensors_s if update_s else 0.0
+def _update(terms: StepTerms, factors: Floats, accumulation: int) -> Seconds:
+    """The optimizer's own traffic and launches, and the copies that every pass makes."""
     return _seconds(
         0.0,
-        (update_s + accumulation * terms.copies_s) * factors[TERMS.index(UPDATE)],
-        tensors_s * factors[TERMS.index(TENSORS)],
+        (terms.update_s + accumulation * terms.copies_s) * factors[TERMS.index(UPDATE)],
+        terms.tensors_s * factors[TERMS.index(TENSORS)],
     )
 
 

@@ -33,13 +33,13 @@ _CONVOLUTIONS = frozenset({Family.CONVOLUTION, Family.POINTWISE_CONVOLUTION})
 # These hardly use matrix units.
 _VECTOR = frozenset({Family.GROUPED_CONVOLUTION, Family.DEPTHWISE_CONVOLUTION})
 
-# Shares of the peak expected before any run is seen: NeuSight's kernel measurements
-# (sitar-lab/NeuSight@6945927d) for fp32, a third to a half on matrix units.
+# Shares of the peak expected before any run is seen: what large products reach in NeuSight's
+# kernel measurements (sitar-lab/NeuSight@6945927d); what keeps small ones from it are other terms.
 _EXPECTED_SHARE: Mapping[Family, float] = MappingProxyType(
     {
-        Family.CONVOLUTION: 0.5,
-        Family.POINTWISE_CONVOLUTION: 0.5,
-        Family.MATMUL: 0.55,
+        Family.CONVOLUTION: 0.7,
+        Family.POINTWISE_CONVOLUTION: 0.7,
+        Family.MATMUL: 0.7,
         Family.BATCHED_MATMUL: 0.35,
         Family.RECURRENT: 0.2,
         Family.GROUPED_CONVOLUTION: 0.3,
@@ -52,9 +52,6 @@ _FED_FLOPS = 256
 LAUNCH, LATENCY, VECTOR, UPDATE, TENSORS = "launch", "latency", "vector", "update", "tensors"
 # A launch is counted in microseconds, a step of a sum in nanoseconds, as seconds.
 LAUNCH_S, LATENCY_S = 1e-6, 1e-9
-# Parameter, gradient and two states read, parameter and states written: Adam in fp32.  The fit
-# takes every run for one; an estimate has the traffic of its own optimizer, see `calibrated`.
-_UPDATE_BYTES = 28
 # How sharply the longer of device and host decides.
 SHARPNESS = 4
 # Low-precision weights written from fp32 ones, and their gradients widened.
@@ -137,10 +134,13 @@ class StepTerms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passes:
-    """What is timed: a forward pass alone, one with the backward pass, or a whole step."""
+    """What is timed: a forward pass alone, or one with the backward pass and with an update.
+
+    `update_bytes` is the optimizer's traffic; without any there is no update.
+    """
 
     backward: bool = True
-    update: bool = True
+    update_bytes: float = 0.0
 
 
 def step_terms(
@@ -165,7 +165,6 @@ def step_terms(
     by_width = [_indices(_MEMORY_TERM[w][name] for name in names)[of_row] for w in WIDTHS]
     latency_s = launches * kernels.contraction[:, None] * LATENCY_S
     is_copied = mode.copy_bytes > 0 and passes.backward
-    update_bytes = _UPDATE_BYTES * kernels.trained_parameter_count * passes.update
     copied_bytes = _COPY_BYTES * kernels.product_parameter_count * is_copied
     return StepTerms(
         compute_s=flops / np.array([kind.flops_per_s for kind in kinds])[of_row, None],
@@ -178,9 +177,9 @@ def step_terms(
         memory_term=np.where((width < 4)[:, None], by_width[1], by_width[0]),
         vector_s=kernels.other_flops * grown / peaks.vector_flops_per_s * runs,
         launch_s=launches * LAUNCH_S,
-        update_s=update_bytes / peaks.bandwidth_bytes_per_s,
+        update_s=passes.update_bytes / peaks.bandwidth_bytes_per_s,
         copies_s=copied_bytes / peaks.bandwidth_bytes_per_s,
-        tensors_s=kernels.trained_tensor_count * LAUNCH_S * passes.update,
+        tensors_s=kernels.trained_tensor_count * LAUNCH_S * (passes.update_bytes > 0),
     )
 
 

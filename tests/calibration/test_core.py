@@ -25,7 +25,9 @@ from auditor.step.terms import LAUNCH, PRIORS, TERMS
 
 CONVOLUTION = TERMS.index("compute/convolution/forward/fp32")
 STREAM = TERMS.index("memory/elementwise/forward/full")
-UNSEEN = TERMS.index("compute/recurrent/backward/half")
+UNSEEN = TERMS.index("latency/tf32")
+ALIKE = TERMS.index("compute/pointwise_convolution/forward/fp32")
+LESS_ALIKE = TERMS.index("compute/matmul/backward/half")
 LAUNCHES = TERMS.index(LAUNCH)
 
 
@@ -86,6 +88,46 @@ def test_the_coefficients_that_made_the_data_are_found() -> None:
 def test_a_term_without_data_stays_what_was_expected() -> None:
     core = fit_core(drawn(200))
     assert np.exp(core.coefficients[UNSEEN]) == pytest.approx(PRIORS[TERMS[UNSEEN]], rel=1e-6)
+
+
+def test_a_term_follows_its_like_and_the_less_the_less_it_is_alike() -> None:
+    # Four devices, all three times as slow at convolutions as is expected.
+    data = joined(*(drawn(60, hardware=h) for h in ("v100-pcie-32gb", "t4", "a40", "l40s")))
+    expected = PRIORS[TERMS[CONVOLUTION]]
+    times = 3 * expected * data.sums[:, CONVOLUTION] + 2 * data.sums[:, STREAM]
+    core = fit_core(Samples(data.runs, data.sums, np.log(times)))
+    own, alike, less = (
+        core.coefficients[i] - math.log(PRIORS[TERMS[i]]) for i in (CONVOLUTION, ALIKE, LESS_ALIKE)
+    )
+    assert own > alike > less > 0.01
+
+
+def test_single_kernels_tell_apart_what_steps_do_not() -> None:
+    # In every step both kinds of work take the same time at peak: their sum is all it shows.
+    data = drawn(60)
+    data.sums[:, STREAM] = data.sums[:, CONVOLUTION]
+    steps = Samples(data.runs, data.sums, np.log(3.3 * data.sums[:, STREAM]))
+    single = np.zeros((60, len(TERMS)))
+    single[:, STREAM] = np.linspace(0.1, 1, 60)
+    runs = tuple(run(100 + i, source="a kernels") for i in range(60))
+    kernels = Samples(runs, single, np.log(2.0 * single[:, STREAM]))
+    core = fit_core(steps, kernels)
+    apart = coefficient(core, STREAM) / coefficient(core, CONVOLUTION)
+    assert apart == pytest.approx(2.0 / 1.3, rel=0.2)
+    assert coefficient(core, STREAM) + coefficient(core, CONVOLUTION) == pytest.approx(
+        3.3, rel=0.02
+    )
+
+
+def test_a_device_left_out_has_what_its_source_has_on_others() -> None:
+    # Three sources agree on three devices, a fourth takes a third longer on two of them.
+    devices = ("v100-pcie-32gb", "t4", "a40")
+    parts = [drawn(40, source=s, hardware=h) for s in "abc" for h in devices]
+    slow = [drawn(40, source="slow", hardware=h, factor=4 / 3) for h in devices[:2]]
+    core = fit_core(joined(*parts, *slow))
+    of_others = core.effects(run(0, "a", "a40"))[0]
+    assert 0.1 < core.effects(run(0, "slow", "a40"))[0] - of_others < math.log(4 / 3)
+    assert core.effects(run(0, "unheard of", "a40")) == (0.0, 0.0)
 
 
 def test_a_slower_set_up_does_not_make_the_device_slower() -> None:

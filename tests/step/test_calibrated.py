@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from builders import Setting, model, node, profiled, value, weight
 
+from auditor.calibration.record import Run
+from auditor.calibration.samples import sums_of
 from auditor.errors import CalibrationError, HardwareError, PlanError
 from auditor.hardware import resolve
 from auditor.precision import precision
@@ -90,9 +92,14 @@ def artefact(**changes: Any) -> Artefact:
     return parsed(content(**changes), "test")
 
 
-def sums_by_name(profile: Profile, batch: int, **passes: bool) -> dict[str, float]:
+FORWARD_AND_BACKWARD = Passes()
+
+
+def sums_by_name(
+    profile: Profile, batch: int, passes: Passes = FORWARD_AND_BACKWARD
+) -> dict[str, float]:
     mode = precision("fp32")
-    terms = step_terms(kernels_of(profile), batch, rates(V100, mode), mode, Passes(**passes))
+    terms = step_terms(kernels_of(profile), batch, rates(V100, mode), mode, passes)
     return dict(zip(TERMS, terms.sums().tolist(), strict=True))
 
 
@@ -106,11 +113,37 @@ def test_times_at_peak_of_one_layer_by_hand() -> None:
     assert found["memory/matmul/forward/full"] == pytest.approx(moved / BANDWIDTH)
     # K elements are summed into each of the result's, in a launch forward and one backward.
     assert found["latency/fp32"] == pytest.approx(2 * K * 1e-9)
-    # Adam reads parameter, gradient and two states, and writes all but the gradient.
-    assert found["update"] == pytest.approx(28 * K * N / BANDWIDTH)
-    assert found["tensors"] == pytest.approx(1e-6)  # one tensor is updated
     # fp32 does not run on matrix units, so none are fed.
     assert found["feed/matmul/forward"] == 0.0
+
+
+def test_an_update_moves_its_bytes_and_launches_by_tensor() -> None:
+    found = sums_by_name(layer(), B, Passes(update_bytes=1e9))
+    assert found["update"] == pytest.approx(1e9 / BANDWIDTH)
+    assert found["tensors"] == pytest.approx(1e-6)  # one tensor is updated
+
+
+@pytest.mark.parametrize(
+    ("phase", "optimizer", "bytes_a_parameter"),
+    [
+        # Parameter, gradient and two states read, all but the gradient written.
+        ("train", "adam", 28),
+        ("train", "momentum", 20),
+        ("train", None, 28),
+        ("forward_backward", None, 0),
+        ("infer", None, 0),
+    ],
+)
+def test_a_measured_run_has_the_traffic_of_its_own_optimizer(
+    phase: str, optimizer: str | None, bytes_a_parameter: int
+) -> None:
+    run = Run(
+        run_id="1", graph="g", batch_size=B, precision="fp32", hardware="v100-pcie-32gb",
+        step_time_s=1.0, phase=phase, optimizer=optimizer,
+    )  # fmt: skip
+    sums = sums_of(run, kernels_of(layer()), V100)
+    expected_s = bytes_a_parameter * K * N / BANDWIDTH
+    assert sums[TERMS.index("update")] == pytest.approx(expected_s)
 
 
 def test_work_grows_with_the_batch_and_weights_do_not() -> None:
@@ -122,7 +155,7 @@ def test_work_grows_with_the_batch_and_weights_do_not() -> None:
 
 
 def test_inference_has_no_backward_pass_and_no_update() -> None:
-    found = sums_by_name(layer(), B, backward=False, update=False)
+    found = sums_by_name(layer(), B, Passes(backward=False))
     later = ("backward", "update", "tensors")
     assert not any(seconds for name, seconds in found.items() if any(t in name for t in later))
 
@@ -143,7 +176,8 @@ def step_s(made: Artefact, **plan: Any) -> float:
 
 
 def test_the_step_is_the_sum_of_its_terms() -> None:
-    expected = sum(sums_by_name(layer(), B).values())
+    # Adam reads parameter, gradient and two states, and writes all but the gradient.
+    expected = sum(sums_by_name(layer(), B, Passes(update_bytes=28 * K * N)).values())
     assert step_s(artefact()) == pytest.approx(expected, rel=1e-9)
 
 
@@ -176,7 +210,7 @@ def test_a_coefficient_is_the_inverse_of_the_share_of_the_peak() -> None:
 
 def test_a_devices_own_factor_is_for_that_device() -> None:
     own = dict.fromkeys(GROUPS, 1.0) | {"update": 2.0}
-    more = sums_by_name(layer(), B)["update"]
+    more = sums_by_name(layer(), B, Passes(update_bytes=28 * K * N))["update"]
     there = step_s(artefact(devices={"v100-pcie-32gb": own}))
     assert there - step_s(artefact()) == pytest.approx(more, rel=1e-6)
     assert step_s(artefact(devices={"t4": own})) == step_s(artefact())
