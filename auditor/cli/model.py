@@ -10,43 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.output import write
+from auditor.cli.pairs import shapes as shapes_of
+from auditor.cli.pairs import sizes
 from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
-from auditor.workload import MAX_DIGITS, Plan, find_project_plan, parse_shape, read_plan_file
+from auditor.workload import Plan, find_project_plan, read_plan_file
 
 if TYPE_CHECKING:
     from auditor.pipeline import Audit, Request
 
 _TORCH = "torch:"
 _FILE = click.Path(path_type=Path)
-
-
-def _pairs(values: tuple[str, ...], option: str) -> dict[str, str]:
-    """Split ``name=value`` arguments.
-
-    Raises:
-        PlanError: one has no name or no value.
-    """
-    result = {}
-    for value in values:
-        name, separator, size = value.rpartition("=")
-        if not separator or not name or not size:
-            raise PlanError(f"{option} {value!r}: must be NAME=VALUE, as {option} sequence=128")
-        result[name] = size
-    return result
-
-
-def _dims(values: tuple[str, ...]) -> dict[str, int]:
-    sizes = _pairs(values, "--dim")
-    for name, size in sizes.items():
-        if not size.removeprefix("-").isdecimal() or len(size) > MAX_DIGITS:
-            raise PlanError(f"--dim {name}={size}: must be a whole number, as --dim {name}=128")
-    return {name: int(size) for name, size in sizes.items()}
-
-
-def _shapes(values: tuple[str, ...], option: str) -> dict[str, tuple[int, ...]]:
-    return {n: parse_shape(s, f"{option} {n}") for n, s in _pairs(values, option).items()}
 
 
 @click.command("model", context_settings={"max_content_width": 100})
@@ -129,9 +104,9 @@ def model_command(
         **options,
         freeze=freeze or None,
         trainable=trainable or None,
-        dims=MappingProxyType(_dims(dims)),
-        shapes=MappingProxyType(_shapes(shapes, "--shape")),
-        assume=MappingProxyType(_shapes(assume, "--assume")),
+        dims=MappingProxyType(sizes(dims)),
+        shapes=MappingProxyType(shapes_of(shapes, "--shape")),
+        assume=MappingProxyType(shapes_of(assume, "--assume")),
     )
     if plan_file is not None:
         said = said.over(read_plan_file(plan_file))

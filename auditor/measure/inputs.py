@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,19 @@ from auditor.graph import Tensor
 from auditor.shapes import Operation
 
 SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who needs inputs, in the words of the command line: for its errors."""
+
+    command: str
+    option: str
+    other_way: str = ""
+
+
+TRACE = Asked("--trace", "--trace-inputs", ", or say the sizes with --assume NODE=N")
+MEASURE = Asked("audit measure", "--inputs")
 MADE_UP = (
     f"floats standard normal, indices within the table they look up, other integers 0 or 1, "
     f"8-bit ones of their whole positive range, seed {SEED}"
@@ -51,7 +65,9 @@ def vocabularies(operations: Iterable[Operation]) -> dict[str, int]:
     return rows
 
 
-def made_up(tensor: Tensor, shape: tuple[int, ...], vocabulary: int | None) -> Any:
+def made_up(
+    tensor: Tensor, shape: tuple[int, ...], vocabulary: int | None, asked: Asked = TRACE
+) -> Any:
     """Return an array of an input's type: the same whenever the input has the same name.
 
     Raises:
@@ -61,6 +77,10 @@ def made_up(tensor: Tensor, shape: tuple[int, ...], vocabulary: int | None) -> A
     dtype = tensor.dtype or ""
     if dtype in ("float16", "float32", "float64"):
         return generator.standard_normal(shape).astype(dtype)
+    if dtype == "bfloat16" and asked is not TRACE:  # which hands arrays on as they are
+        import ml_dtypes  # comes with onnx
+
+        return generator.standard_normal(shape, np.float32).astype(ml_dtypes.bfloat16)
     if dtype == "bool":
         return generator.integers(0, 2, shape).astype(bool)
     if dtype in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"):
@@ -68,8 +88,8 @@ def made_up(tensor: Tensor, shape: tuple[int, ...], vocabulary: int | None) -> A
         end = vocabulary or (most + 1 if most < 256 else 2)
         return generator.integers(0, min(end, most + 1), shape).astype(dtype)
     raise PlanError(
-        f"--trace: input {tensor.name!r} is of type {dtype or 'unknown'}, of which nothing can be "
-        "made up; give --trace-inputs, or say the sizes with --assume NODE=N"
+        f"{asked.command}: input {tensor.name!r} is of type {dtype or 'unknown'}, of which nothing "
+        f"can be made up; give {asked.option}{asked.other_way}"
     )
 
 
@@ -94,7 +114,10 @@ def read_inputs(path: Path) -> dict[str, Any]:
 
 
 def checked(
-    arrays: Mapping[str, Any], tensors: Iterable[Tensor], shapes: Mapping[str, tuple[int, ...]]
+    arrays: Mapping[str, Any],
+    tensors: Iterable[Tensor],
+    shapes: Mapping[str, tuple[int, ...]],
+    asked: Asked = TRACE,
 ) -> Mapping[str, Any]:
     """Return the user's arrays if they are just what the model takes.
 
@@ -105,14 +128,14 @@ def checked(
     for name in arrays:
         if name not in wanted:
             known = ", ".join(wanted)
-            raise PlanError(f"--trace-inputs {name}: no such input; the model has: {known}")
+            raise PlanError(f"{asked.option} {name}: no such input; the model has: {known}")
     for name, tensor in wanted.items():
         if name not in arrays:
-            raise PlanError(f"--trace-inputs: input {name!r} is missing; add an array of that name")
+            raise PlanError(f"{asked.option}: input {name!r} is missing; add an array of that name")
         found = str(arrays[name].dtype), arrays[name].shape
         if found != (tensor.dtype, shapes[name]):
             raise PlanError(
-                f"--trace-inputs {name}: is {_typed(*found)}, but the audit is of "
+                f"{asked.option} {name}: is {_typed(*found)}, but the audit is of "
                 f"{_typed(tensor.dtype, shapes[name])}; give that, or bind its shape with --shape"
             )
     return arrays

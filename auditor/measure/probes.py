@@ -174,7 +174,7 @@ def _require_weights(tensor: TensorProto, path: Path) -> None:
     location = said.get("location", "")
     target = path.parent / location
     where = f"{path}: --trace needs the weights {tensor.name!r} in {location!r}, "
-    if not _stays_inside(location, path.parent):
+    if not stays_inside(location, path.parent):
         raise ModelLoadError(
             f"{where}which is outside the model's folder and not opened; put the file there"
         )
@@ -191,7 +191,7 @@ def _require_weights(tensor: TensorProto, path: Path) -> None:
         )
 
 
-def _stays_inside(location: str, folder: Path) -> bool:
+def stays_inside(location: str, folder: Path) -> bool:
     """Whether a location is a relative path that leads, links followed, to below `folder`."""
     for path in (PurePosixPath(location), PureWindowsPath(location)):
         if path.is_absolute() or path.drive or path.root or ".." in path.parts:

@@ -16,6 +16,7 @@ from auditor.errors import ModelError
 from auditor.graph import Model, Node
 from auditor.measure import inputs
 from auditor.measure.probes import Probe, Shows, probed
+from auditor.measure.refusals import MAX_REASON, refusals
 from auditor.measure.runtime import require_runtime
 from auditor.shapes import Basis, BoundInputs, ShapedGraph
 
@@ -30,20 +31,6 @@ _COUNTED: Mapping[str, int | None] = {
     "TopK": None,
 }
 _DEFAULT_AXIS = {"TopK": -1}
-# onnxruntime's errors have no class in common but Exception.
-_REFUSALS = (
-    "EPFail",
-    "EngineError",
-    "Fail",
-    "InvalidArgument",
-    "InvalidGraph",
-    "InvalidProtobuf",
-    "NoSuchFile",
-    "NotFound",
-    "NotImplemented",
-    "RuntimeException",
-)
-MAX_REASON = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,9 +146,7 @@ def _run(serialized: bytes, path: Path, feed: Mapping[str, Any]) -> list[Any]:
         ModelError: onnxruntime refuses it, or fails.
     """
     import onnxruntime
-    from onnxruntime.capi import onnxruntime_pybind11_state as state
 
-    refusals = tuple(getattr(state, name) for name in _REFUSALS if hasattr(state, name))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is fatal is raised as well
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -173,7 +158,7 @@ def _run(serialized: bytes, path: Path, feed: Mapping[str, Any]) -> list[Any]:
             serialized, options, providers=["CPUExecutionProvider"]
         )
         answers: list[Any] = session.run(None, dict(feed))
-    except (*refusals, RuntimeError, ValueError, MemoryError) as error:
+    except refusals() as error:
         reason = " ".join(str(error).split())[:MAX_REASON]
         raise ModelError(
             f"{path}: onnxruntime cannot run it: {reason}; give inputs that it takes with "
