@@ -32,7 +32,7 @@ def calibrate_command(
     check: bool,
     refit: Path | None,
 ) -> None:
-    r"""Correct the estimate by the measured runs in the CSV file RUNS.
+    """Correct the estimate by the measured runs in the CSV file RUNS.
 
     \b
     audit calibrate my_runs.csv -o my-calibration.json
@@ -42,7 +42,7 @@ def calibrate_command(
     hardware, step_time_s; mean_power_w and power_scope where power was measured.
 
     --check exits with 1 where the fit differs from the calibration that is kept.
-    """
+    """  # noqa: D301
     _one_job(runs, check, refit)
     if check != (output is None):
         remedy = "leave -o out with --check" if check else "add -o my-calibration.json"

@@ -15,13 +15,13 @@ from auditor.cli.output import write
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")
 def crosscheck_command(model: str, inputs: tuple[str, ...], form: str, output: Path | None) -> None:
-    r"""Count torch:MODULE:CALLABLE by layer, beside fvcore and FlopCounterMode.
+    """Count torch:MODULE:CALLABLE by layer, beside fvcore and FlopCounterMode.
 
     \b
     audit crosscheck torch:package.module:factory --input 1x3x224x224
 
     This imports and runs the code that MODEL names (extra torch).
-    """
+    """  # noqa: D301
     # Imported here: --help may not wait for it.
     from auditor.frontend.comparison import crosscheck
     from auditor.frontend.render import render_json, render_text

@@ -70,14 +70,14 @@ def measure_command(
     output: Path | None,
     **options: Any,
 ) -> None:
-    r"""Measure time and energy of the forward pass of the ONNX file MODEL.
+    """Measure time and energy of the forward pass of the ONNX file MODEL.
 
     \b
     audit measure model.onnx --hardware h100-sxm --batch-size 32
 
     onnxruntime runs it on the GPU (extra gpu) or the processor (extra cpu), idle before and
     warm, in several trials.  Weights that are not there are made up; so are inputs.
-    """
+    """  # noqa: D301
     # Imported here: --help may not wait for it.
     from auditor.hardware import load_hardware_file
     from auditor.measure.brief import BriefRequest, brief_run

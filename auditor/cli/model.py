@@ -86,7 +86,7 @@ def model_command(
     trainable: tuple[str, ...],
     **options: Any,
 ) -> None:
-    r"""Estimate the electricity of training the network in the ONNX file MODEL.
+    """Estimate the electricity of training the network in the ONNX file MODEL.
 
     \b
     audit model.onnx --hardware a100 --samples 1281167 --epochs 90 --batch-size 256
@@ -96,7 +96,7 @@ def model_command(
 
     MODEL may also be torch:package.module:factory, with --input 1x3x224x224: that imports
     and runs the code that it names (extra torch).
-    """
+    """  # noqa: D301
     # Imported here: the graph's libraries take longer to load than --help may.
     from auditor.pipeline import Request
 

@@ -47,7 +47,7 @@ def reconcile_command(
     output: Path | None,
     row_output: Path | None,
 ) -> None:
-    r"""Compare the file MEASURED, which a meter wrote during a training, with its audit.
+    """Compare the file MEASURED, which a meter wrote during a training, with its audit.
 
     \b
     audit model.onnx --hardware a100 --samples 50000 --epochs 90 --format json -o audit.json
@@ -55,7 +55,7 @@ def reconcile_command(
 
     MEASURED is the emissions.csv of codecarbon, a log of carbontracker, or a CSV file of
     zeus (windows, or power over time).
-    """
+    """  # noqa: D301
     # Imported here: --help may not wait for it.
     from auditor.hardware import load_hardware_file
     from auditor.reconcile import Said, Selection, Tool, read_audit, read_measured, reconcile
