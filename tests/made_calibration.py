@@ -11,7 +11,7 @@ from auditor.step.artefact import GROUPS, digest_of
 from auditor.step.terms import PRIORS, TERMS
 
 CONTENT: dict[str, Any] = {
-    "version": 1,
+    "version": 2,
     "coefficients": {term: PRIORS[term] for term in TERMS},
     "host_s_per_launch": 8e-6,
     "devices": {"rtx3090": dict.fromkeys(GROUPS, 1.25)},
@@ -34,6 +34,7 @@ CONTENT: dict[str, Any] = {
         "devices": {"rtx3090": 1.1},
     },
     "half_widths": {"family": 0.15, "device": 0.3, "source": 0.39},
+    "forward": {"share": 0.8, "half_width": 0.25},
     "power_half_width": 0.2,
     "level": 0.9,
     "hardware": ["rtx3090"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from auditor.calibration.fit import (
     farthest,
     fit_time,
     half_widths,
+    unseen_errors,
 )
+from auditor.calibration.forward import forward_correction, pairs
 from auditor.calibration.power import fit_power, power_rows
 from auditor.calibration.profiles import read_networks
 from auditor.calibration.runs import read_runs
@@ -50,6 +53,8 @@ def built(folder: Path) -> dict[str, Any]:
         )
     kernels = read_single(folder / TABLE)
     model = fit_time(data, kernels)
+    errors = unseen_errors(data, kernels)
+    forward = forward_correction(pairs(data, errors["source"]))
     power = fit_power(power_rows(runs, networks, model.core))
     content = {
         "version": VERSION,
@@ -58,7 +63,8 @@ def built(folder: Path) -> dict[str, Any]:
         "devices": {name: _rounded(own) for name, own in devices_of(model.core).items()},
         "residual": _residual(model),
         "power": _power(power.model),
-        "half_widths": _rounded(half_widths(data, kernels)),
+        "half_widths": _rounded(half_widths(data, errors)),
+        "forward": None if forward is None else _rounded(asdict(forward)),
         "power_half_width": _significant(power.half_width),
         "level": LEVEL,
         "hardware": sorted({run.hardware for run in data.runs}),

@@ -139,17 +139,24 @@ def half_width(errors: Floats, groups: Sequence[Hashable], level: float = LEVEL)
     return float(np.abs(errors)[order[min(position, len(order) - 1)]])
 
 
-def half_widths(data: Samples, kernels: Samples | None = None) -> Mapping[str, float]:
-    """How wide the interval is by what of a run has been seen: see `Artefact`."""
-    runs = data.runs
-    by_family = held_out(data, _family, folds=FAMILY_FOLDS, kernels=kernels)
-    by_device = held_out(data, lambda r: r.hardware, kernels=kernels)
-    by_source = held_out(data, _source, kernels=kernels)
+def unseen_errors(data: Samples, kernels: Samples | None = None) -> Mapping[str, Floats]:
+    """Errors of all runs by what of a run the fit did not see: see `Artefact`."""
     return {
-        "family": half_width(by_family, [(_source(r), _family(r)) for r in runs]),
-        "device": half_width(by_device, [(_source(r), r.hardware) for r in runs]),
-        "source": half_width(by_source, [(_source(r), r.hardware) for r in runs]),
+        "family": held_out(data, _family, folds=FAMILY_FOLDS, kernels=kernels),
+        "device": held_out(data, lambda r: r.hardware, kernels=kernels),
+        "source": held_out(data, _source, kernels=kernels),
     }
+
+
+def half_widths(data: Samples, errors: Mapping[str, Floats]) -> Mapping[str, float]:
+    """How wide the interval is by what of a run was not seen."""
+    setups = [(_source(run), run.hardware) for run in data.runs]
+    clusters: Mapping[str, Sequence[Hashable]] = {
+        "family": [(_source(run), _family(run)) for run in data.runs],
+        "device": setups,
+        "source": setups,
+    }
+    return {name: half_width(found, clusters[name]) for name, found in errors.items()}
 
 
 def _family(run: Run) -> str:

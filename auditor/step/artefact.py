@@ -24,7 +24,7 @@ from auditor.step.terms import TERMS
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSION = 1
+VERSION = 2
 # What of a run's kind the data may hold: see `Artefact`.
 HALF_WIDTHS = ("family", "device", "source")
 # Ours is 0.3 MB; one of another size is none of ours.
@@ -72,6 +72,32 @@ class Residual:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Forward:
+    """How a training step follows its network's forward pass, measured on the same device.
+
+    `share` of ln(measured / modelled time) of the forward pass is the step's too; `half_width`
+    of ln(time) is what is left.
+    """
+
+    share: float
+    half_width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredForward:
+    """A forward pass that was measured on `hardware`, its time in s beside the modelled one."""
+
+    hardware: str
+    measured_s: float
+    modelled_s: float
+
+    @property
+    def log_ratio(self) -> float:
+        """ln(measured / modelled time)."""
+        return float(np.log(self.measured_s / self.modelled_s))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:
     """The fitted estimate.
 
@@ -81,6 +107,8 @@ class Artefact:
     set-up measured, the network's family not), "device" (the device not), "source" (the
     set-up not).  `hardware` and `precisions` are those of the data, and `farthest` the distance
     in length scales beyond which a network is unlike them.  `digest` is of the file's content.
+    `forward` is None where no network was measured both ways; `measured`, which no file holds,
+    is of the network at hand.
     """
 
     coefficients: Mapping[str, float]
@@ -96,7 +124,13 @@ class Artefact:
     farthest: float
     tables: Mapping[str, str]
     digest: str
+    forward: Forward | None = None
     local: Local | None = None
+    measured: MeasuredForward | None = None
+
+    def measured_for(self, hardware: str) -> MeasuredForward | None:
+        """The measured forward pass, where it is of this device."""
+        return self.measured if self.measured and self.measured.hardware == hardware else None
 
     def local_for(self, hardware: str) -> Local | None:
         """Own runs, where they are of this device: they tell of no other."""
@@ -210,8 +244,15 @@ def _built(content: Mapping[str, Any]) -> Artefact:
         farthest=float(content["farthest"]),
         tables=MappingProxyType(dict(content["tables"])),
         digest=content["digest"],
+        forward=_forward(content["forward"]),
         local=local,
     )
+
+
+def _forward(content: Mapping[str, Any] | None) -> Forward | None:
+    if content is None:
+        return None
+    return Forward(share=float(content["share"]), half_width=float(content["half_width"]))
 
 
 def _matrix(rows: Sequence[Sequence[float]]) -> Floats:

@@ -81,6 +81,7 @@ def calibrated_times(
     together_s = overlapped_s(busy_s, host_s)
     local = artefact.local_for(accelerator.id)
     own = local.time.log_at(place) if local else 0.0
+    own += _log_measured(artefact, accelerator)
     factor = float(np.exp(artefact.residual.at(place) + own))
     # What the device waits for the host is spread over the launches.
     launches = max(float(terms.launch_s.sum()), 1e-12)
@@ -95,6 +96,14 @@ def calibrated_times(
         update=update.times(factor),
         confidence=confidence(artefact, accelerator, mode, place),
     )
+
+
+def _log_measured(artefact: Artefact, accelerator: Accelerator) -> float:
+    """What a measured forward pass of the network adds to ln(time) of its step."""
+    measured = artefact.measured_for(accelerator.id)
+    if measured is None or artefact.forward is None:
+        return 0.0
+    return artefact.forward.share * measured.log_ratio
 
 
 def _update(terms: StepTerms, factors: Floats, accumulation: int) -> Seconds:
@@ -145,11 +154,14 @@ def confidence(
     local = artefact.local_for(accelerator.id)
     reasons = []
     widths = artefact.half_widths
+    is_measured = artefact.measured_for(accelerator.id) is not None
     width = local.time.half_width_at(place) if local else widths["source"]
     is_known = local is not None or accelerator.id in artefact.hardware
     if not is_known:
         reasons.append(f"{accelerator.id} was not measured")
         width = max(width, widths["device"])
+    if is_measured and artefact.forward is not None:
+        width = artefact.forward.half_width
     if mode.name not in artefact.precisions + (local.precisions if local else ()):
         reasons.append(f"precision {mode.name} was not measured")
     distance = artefact.residual.distance(place)
@@ -159,7 +171,7 @@ def confidence(
         reasons.append("its mix of operators is unlike that of every network measured")
     outside = len(reasons) - (not is_known)
     return Confidence(
-        method="calibrated+local" if local else "calibrated",
+        method="calibrated" + "+local" * (local is not None) + "+measured" * is_measured,
         time_half_width=width * _OUTSIDE**outside,
         power_half_width=local.power_half_width if local else artefact.power_half_width,
         level=artefact.level,

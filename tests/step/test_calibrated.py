@@ -21,6 +21,7 @@ from auditor.step.artefact import (
     GROUPS,
     VERSION,
     Artefact,
+    MeasuredForward,
     Residual,
     digest_of,
     parsed,
@@ -77,6 +78,7 @@ def content(**changes: Any) -> dict[str, Any]:
             "devices": {},
         },
         "half_widths": {"family": 0.2, "device": 0.4, "source": 0.3},
+        "forward": {"share": 0.8, "half_width": 0.25},
         "power_half_width": 0.25,
         "level": 0.9,
         "hardware": ["v100-pcie-32gb"],
@@ -312,6 +314,29 @@ def test_a_device_without_a_bandwidth_is_an_error() -> None:
         training_step(layer(), bare, planned(), artefact())
 
 
+class TestMeasuredForward:
+    """A forward pass that took twice what is modelled: `forward` has a share of 0.8."""
+
+    MEASURED = MeasuredForward(hardware="v100-pcie-32gb", measured_s=0.2, modelled_s=0.1)
+
+    def test_the_step_takes_its_share_of_it(self) -> None:
+        corrected = step_s(replace(artefact(), measured=self.MEASURED))
+        assert corrected == pytest.approx(step_s(artefact()) * 2**0.8)
+
+    def test_it_is_said_and_the_interval_is_that_of_pairs(self) -> None:
+        found = training_step(
+            layer(), V100, planned(), replace(artefact(), measured=self.MEASURED)
+        ).confidence
+        assert found.method == "calibrated+measured"
+        assert found.time_half_width == 0.25
+        assert found.in_domain is True
+
+    def test_another_devices_forward_pass_tells_nothing(self) -> None:
+        other = replace(artefact(), measured=replace(self.MEASURED, hardware="t4"))
+        assert step_s(other) == step_s(artefact())
+        assert training_step(layer(), V100, planned(), other).confidence.method == "calibrated"
+
+
 class TestReading:
     def test_a_changed_number_is_refused(self) -> None:
         made = content()
@@ -321,7 +346,7 @@ class TestReading:
 
     @pytest.mark.parametrize("wrong", [None, [], {}, {"version": 99}])
     def test_what_is_no_calibration_is_refused(self, wrong: Any) -> None:
-        with pytest.raises(CalibrationError, match=r"mine\.json: not a calibration of version 1"):
+        with pytest.raises(CalibrationError, match=r"mine\.json: not a calibration of version 2"):
             parsed(wrong, "mine.json")
 
     @pytest.mark.parametrize("missing", ["coefficients", "power", "half_widths", "residual"])
