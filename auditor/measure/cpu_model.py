@@ -4,7 +4,8 @@ Power in W = threads x (idle + load x (full - idle)), with 0.74 W and 3.5 W a th
 the processors of a large cloud, whole servers by SPECpower_ssj2008, memory included (Cloud Carbon
 Footprint, Methodology, "Compute", AWS).  Over its microarchitectures these are from 0.45 and
 1.64 W (AMD EPYC of the 3rd and the 2nd generation) to 1.90 and 5.99 W (Intel Haswell), as
-GreenKube quotes its coefficients; the range was not read at its origin.  That range is the interval.
+GreenKube quotes its coefficients (the range was not read at its origin): that range is the
+interval.
 """
 
 from __future__ import annotations
