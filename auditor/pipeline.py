@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditor import __version__
 from auditor.costs import Cost, Work, cost_of, has_formula
-from auditor.energy import Estimate, Scope, estimate
+from auditor.energy import Estimate, estimate
 from auditor.errors import OperatorError, PlanError
 from auditor.graph import Model, load_model
-from auditor.hardware import Accelerator, Resolution, load_hardware_file, resolve
-from auditor.impacts import Impacts, impacts
+from auditor.hardware import Resolution
+from auditor.impacts import Assessed, Estimated, Impacts, assessed
 from auditor.notes import Facts, assumptions, warnings
 from auditor.optimizers import optimizer
 from auditor.precision import precision
 from auditor.profile import Profile, ProfileOptions, profile
-from auditor.regions import Region, resolve_region
 from auditor.scores import Sam, sam
+from auditor.setting import Setting, resolved
 from auditor.shapes import (
     Bindings,
     BoundInputs,
@@ -30,10 +31,14 @@ from auditor.shapes import (
     infer_shapes,
 )
 from auditor.sharding import Sharding
-from auditor.step import RESERVED_BYTES, Step, default_precision, training_step
+from auditor.step import Fit, Step, fit, training_step
 from auditor.step.artefact import Artefact, read_artefact, shipped_artefact
+from auditor.step.kernels import kernels_of
 from auditor.training import Attention, BatchNorm
 from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
+
+if TYPE_CHECKING:
+    from auditor.calibration.brief import Brief
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,9 @@ class Request:
 
     `trace` runs the model once for the sizes that only the data decides, on the inputs in
     `trace_inputs` where that is given.  `calibration` is a file of the user's own; "none" is
-    the roofline alone, and None the calibration that the package ships.
+    the roofline alone, and None the calibration that the package ships.  `by_region` is a kind
+    of regions (`auditor.regions.KINDS`) to move the training to, None for none.  `measure` runs
+    the forward pass on the device at hand, CUDA's `measure_device`, and corrects by it.
     """
 
     path: Path
@@ -52,14 +59,10 @@ class Request:
     trace: bool = False
     trace_inputs: Path | None = None
     calibration: Path | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
-    """Whether the step fits the device's memory; None where its memory is not known."""
-
-    fits: bool | None
-    largest_batch_size: int | None
+    by_region: str | None = None
+    alternatives: bool = False
+    measure: bool = False
+    measure_device: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,21 +79,16 @@ class Audit:
     workload: Workload
     step: Step
     estimate: Estimate
-    impacts: Impacts
+    beyond: Assessed
     sam: Sam | None
+    brief: Brief | None
     assumptions: tuple[str, ...]
     warnings: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Setting:
-    """The plan's names resolved to what they stand for."""
-
-    hardware: Resolution
-    precision_name: str
-    region: Region | None
-    pue: float | None
-    scope: Scope
+    @property
+    def impacts(self) -> Impacts:
+        """Compute, time, electricity, carbon, water and cost side by side."""
+        return self.beyond.impacts
 
 
 def audit(request: Request) -> Audit:
@@ -101,7 +99,7 @@ def audit(request: Request) -> Audit:
             message names the culprit and the remedy.
     """
     plan = validated(request.plan)
-    setting = _setting(plan, request.hardware_file)
+    setting = resolved(plan, request.hardware_file)
     model = load_model(request.path)
     bound, shaped, trace_notes = _shapes(model, plan, request)
     plan = _with_bound_batch(plan, bound)
@@ -114,9 +112,9 @@ def audit(request: Request) -> Audit:
             f"{request.path}: nothing with a known cost runs in a step, so there is no training "
             "to estimate; export the network with its inputs"
         )
-    artefact = _artefact(request.calibration)
+    artefact, brief = _calibrated(request, plan, setting, found)
     step = training_step(found, setting.hardware.accelerator, work, artefact)
-    result = estimate(step, work, setting.scope, setting.pue)
+    result = estimate(step, work, setting.scope, setting.where.pue)
     facts = Facts(
         model=model,
         bound=bound,
@@ -129,22 +127,41 @@ def audit(request: Request) -> Audit:
         step=step,
         estimate=result,
     )
-    fit = _fit(found, setting.hardware.accelerator)
+    room = fit(found, setting.hardware.accelerator)
+    beyond = assessed(_estimated(facts, setting, request, artefact), plan)
     return Audit(
         tool_version=__version__,
         model=model,
         bound=bound,
         data_sizes=shaped.data_sizes,
         profile=found,
-        fit=fit,
+        fit=room,
         hardware=setting.hardware,
         workload=work,
         step=step,
         estimate=result,
-        impacts=impacts(result.energy, setting.region, setting.pue),
+        beyond=beyond,
         sam=_sam(plan, result),
-        assumptions=(*assumptions(facts), *trace_notes),
-        warnings=warnings(facts, fit.fits),
+        brief=brief,
+        assumptions=(*assumptions(facts), *trace_notes, *_about(brief), *beyond.assumptions),
+        warnings=(*warnings(facts, room.fits), *(brief.run.warnings if brief else ())),
+    )
+
+
+def _estimated(
+    facts: Facts, setting: Setting, request: Request, artefact: Artefact | None
+) -> Estimated:
+    return Estimated(
+        profile=facts.profile,
+        accelerator=facts.hardware.accelerator,
+        serving_on=setting.serving_on,
+        workload=facts.workload,
+        step=facts.step,
+        estimate=facts.estimate,
+        artefact=artefact,
+        where=setting.where,
+        by_region=request.by_region,
+        wants_alternatives=request.alternatives,
     )
 
 
@@ -152,6 +169,45 @@ def _artefact(calibration: Path | None) -> Artefact | None:
     if calibration is None:
         return shipped_artefact()
     return None if str(calibration) == "none" else read_artefact(calibration)
+
+
+def _calibrated(
+    request: Request, plan: Plan, setting: Setting, found: Profile
+) -> tuple[Artefact | None, Brief | None]:
+    """Return the calibration, with what a forward pass on the device showed if one is asked for.
+
+    Raises:
+        AuditError: as `auditor.calibration.brief.measured` does.
+    """
+    if not request.measure:
+        return _artefact(request.calibration), None
+    # Imported only here: they load onnxruntime.
+    from auditor.calibration.brief import measured
+    from auditor.measure.brief import BriefRequest
+
+    accelerator = setting.hardware.accelerator
+    asked = BriefRequest(
+        path=request.path,
+        batch_size=None if plan.shapes else found.graph_batch_size,
+        dims=plan.dims,
+        shapes=plan.shapes,
+        device=request.measure_device,
+        hardware=accelerator.id,
+        extra=(accelerator,),
+    )
+    return measured(_artefact(request.calibration), asked, kernels_of(found), accelerator)
+
+
+def _about(brief: Brief | None) -> tuple[str, ...]:
+    """What is to be said of a measured forward pass."""
+    if brief is None:
+        return ()
+    return (
+        f"the step is corrected by a forward pass measured in onnxruntime on the device "
+        f"({brief.run.step_time_s.value / brief.modelled_s:.2f} of the modelled time); how a step "
+        "follows its forward pass, and so the interval, is known from PyTorch's runs",
+        *brief.run.notes,
+    )
 
 
 def static_profile(path: Path, plan: Plan) -> Profile:
@@ -166,29 +222,6 @@ def static_profile(path: Path, plan: Plan) -> Profile:
     bound, shaped, _ = _shapes(model, plan, Request(path=path, plan=plan))
     work = workload(plan, plan.precision or "fp32", _sequence_length(bound, model))
     return _profile(shaped, bound, work, plan)
-
-
-def _setting(plan: Plan, hardware_file: Path | None) -> _Setting:
-    """Resolve the names in the plan before any file is read.
-
-    Raises:
-        PlanError: no hardware is named, or the facility is asked for without a PUE.
-    """
-    if plan.hardware is None:
-        raise PlanError("no hardware given; add --hardware a100 (`audit hardware` lists them)")
-    extra = load_hardware_file(hardware_file) if hardware_file is not None else ()
-    resolution = resolve(plan.hardware, extra)
-    region = resolve_region(plan.region) if plan.region is not None else None
-    pue = plan.pue if plan.pue is not None else (region.pue if region else None)
-    scope = Scope(plan.scope or Scope.NODE)
-    if scope is Scope.FACILITY and pue is None:
-        raise PlanError(
-            "--scope facility needs the building's overhead: add --pue, or a cloud --region "
-            "whose PUE is published"
-        )
-    name = plan.precision or default_precision(resolution.accelerator)
-    precision(name)
-    return _Setting(hardware=resolution, precision_name=name, region=region, pue=pue, scope=scope)
 
 
 def _shapes(
@@ -270,15 +303,6 @@ def _profile(shaped: ShapedGraph, bound: BoundInputs, work: Workload, plan: Plan
         keeps_gradients=work.gradient_accumulation > 1,
     )
     return profile(shaped, options)
-
-
-def _fit(found: Profile, accelerator: Accelerator) -> Fit:
-    """Compare the step's memory with the device's; activations grow with the batch."""
-    if accelerator.memory_bytes is None:
-        return Fit(fits=None, largest_batch_size=None)
-    usable = accelerator.memory_bytes - RESERVED_BYTES
-    largest = int(found.memory.largest_share(usable) * found.batch_size)
-    return Fit(fits=found.memory.total_bytes <= usable, largest_batch_size=largest)
 
 
 def _sam(plan: Plan, result: Estimate) -> Sam | None:

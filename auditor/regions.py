@@ -12,8 +12,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 from auditor.errors import PlanError
 from auditor.tables import read_table
@@ -44,11 +45,13 @@ class Region:
     `carbon_gco2e_per_kwh` is in gCO2e/kWh, `pue` a ratio, `wue_l_per_kwh` in
     litres/kWh; None where the source gives none.  `method` says which mix the
     intensity is of: production for countries, consumption for cloud regions.
+    `country` is an ISO 3166 alpha-2 code, None where the tables have no zone.
     """
 
     id: str
     name: str
     kind: str
+    country: str | None
     carbon_gco2e_per_kwh: float
     year: int
     pue: float | None
@@ -56,12 +59,22 @@ class Region:
     method: str
     source: str
 
+    @property
+    def provider(self) -> str | None:
+        """Whose cloud region it is: aws, gcp or azure; None of a country."""
+        return self.id.partition(":")[0] if self.kind == "cloud" else None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every field and the provider, for JSON."""
+        return {**asdict(self), "provider": self.provider}
+
 
 def _country(row: dict[str, str]) -> Region:
     return Region(
         id=row["iso_alpha3"],
         name=row["name"],
         kind="country",
+        country=row["iso_alpha2"] or None,
         carbon_gco2e_per_kwh=float(row["carbon_gco2e_per_kwh"]),
         year=int(row["year"]),
         pue=None,
@@ -76,6 +89,7 @@ def _cloud(row: dict[str, str]) -> Region:
         id=row["id"],
         name=row["location"],
         kind="cloud",
+        country=row["zone"][:2] or None,
         carbon_gco2e_per_kwh=float(row["carbon_gco2e_per_kwh"]),
         year=int(row["year"]),
         pue=float(row["pue"]) if row["pue"] else None,
@@ -90,6 +104,40 @@ def regions() -> tuple[Region, ...]:
     """Every country, by ISO 3166 alpha-3 code, then every cloud region, by id."""
     countries = tuple(_country(row) for row in read_table("grid.csv"))
     return countries + tuple(_cloud(row) for row in read_table("cloud_regions.csv"))
+
+
+KINDS = ("all", "country", "cloud", "aws", "gcp", "azure")
+
+
+def of_kind(kind: str) -> tuple[Region, ...]:
+    """Regions of one of `KINDS`: every one, countries, cloud regions, or those of one provider.
+
+    Raises:
+        PlanError: it is none of them.
+    """
+    if kind not in KINDS:
+        raise PlanError(f"regions of kind {kind!r}: choose one of {', '.join(KINDS)}")
+    return tuple(r for r in regions() if kind in ("all", r.kind, r.provider))
+
+
+def search_regions(query: str, kind: str = "all") -> tuple[Region, ...]:
+    """Regions of a kind that have every word of `query` in their id or name.
+
+    A word that is the code of a country, as FR, stands for all regions in it.  Case and accents
+    do not matter.
+
+    Raises:
+        PlanError: as `of_kind`.
+    """
+    codes = {_key(region.country) for region in regions() if region.country}
+    words = [_key(word) for word in query.split()]
+
+    def has(region: Region, word: str) -> bool:
+        if word in codes:
+            return word == _key(region.country or "")
+        return any(word in _key(text) for text in (region.id, region.name))
+
+    return tuple(r for r in of_kind(kind) if all(has(r, word) for word in words))
 
 
 def _key(name: str) -> str:

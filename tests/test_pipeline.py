@@ -136,7 +136,10 @@ def test_energy_per_sample_never_grows_with_the_batch(name: str, precision: str)
         node_kwh(audited(EXAMPLES / f"{name}.onnx", batch_size=b, precision=precision))
         for b in batches
     ]
-    assert all(more <= less * (1 + 1e-9) for less, more in pairwise(found))
+    # The roofline never grows; the residual upon it, fitted on where the time goes, may give back
+    # a little where nothing is left to gain.
+    assert all(more <= less * 1.005 for less, more in pairwise(found))
+    assert found[-1] < found[0] / 1.5
 
 
 def test_faster_modes_take_less_time() -> None:

@@ -16,11 +16,13 @@ import click
 from auditor import __version__
 from auditor.cli.calibrate import calibrate_command
 from auditor.cli.collect import collect_command
+from auditor.cli.compare import compare_command
 from auditor.cli.crosscheck import crosscheck_command
 from auditor.cli.hardware import hardware_command
 from auditor.cli.measure import measure_command
 from auditor.cli.model import model_command
 from auditor.cli.reconcile import reconcile_command
+from auditor.cli.regions import regions_command
 from auditor.errors import AuditError
 
 EXIT_ERROR = 2
@@ -64,10 +66,12 @@ def cli() -> None:
 
 cli.add_command(model_command, _DEFAULT)
 cli.add_command(hardware_command, "hardware")
+cli.add_command(regions_command, "regions")
 cli.add_command(crosscheck_command, "crosscheck")
 cli.add_command(reconcile_command, "reconcile")
 cli.add_command(calibrate_command, "calibrate")
 cli.add_command(collect_command, "collect")
+cli.add_command(compare_command, "compare")
 cli.add_command(measure_command, "measure")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from auditor.cli.pairs import sizes
 from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
-from auditor.workload import Plan, find_project_plan, read_plan_file
+from auditor.workload import Lifecycle, Plan, find_project_plan, read_plan_file
 
 if TYPE_CHECKING:
     from auditor.pipeline import Audit, Request
@@ -62,8 +63,33 @@ _FILE = click.Path(path_type=Path)
 @click.option("--scope", metavar="gpu|node|facility", help="Energy headline.  [default: node]")
 @click.option("--region", metavar="NAME", help="ISO country or cloud region, for carbon.")
 @click.option("--pue", type=float, help="Facility energy over node energy.")
+@click.option("--carbon-gco2e-per-kwh", type=float, help="Instead of the region's.")
+@click.option("--wue-l-per-kwh", type=float, help="Water at the site, instead of the region's.")
+@click.option("--price-per-kwh", type=float, help="Of electricity, in --currency.")
+@click.option("--price-per-device-hour", type=float, help="Of one device, in --currency.")
+@click.option("--currency", metavar="LABEL", help="Of the prices, as EUR; nothing is converted.")
+@click.option("--lifetime-years", type=float, help="A device serves so long.  [default: 3]")
+@click.option("--device-utilisation", type=float, help="Share it works of it.  [default: 0.85]")
+@click.option(
+    "--by-region",
+    type=click.Choice(["all", "country", "cloud", "aws", "gcp", "azure"]),
+    is_flag=False,
+    flag_value="all",
+    help="The same training in every region.  [after MODEL; default: all]",
+)
+@click.option("--alternatives", is_flag=True, help="With less, elsewhere, on other GPUs.")
+@click.option("--life-years", type=float, help="Years of service: asks for the life cycle.")
+@click.option("--inferences-per-day", type=float, help="Samples a day in its service.")
+@click.option("--retrainings-per-year", type=float, help="Whole trainings in its service.")
+@click.option("--failed-runs", type=float, help="Whole trainings that came to nothing.")
+@click.option("--usage-growth-percent", type=float, help="Growth of use a year, for the rebound.")
+@click.option("--inference-hardware", metavar="NAME", help="[default: that of the training]")
+@click.option("--inference-batch-size", type=int, help="Samples in one pass.  [default: 1]")
+@click.option("--inference-precision", metavar="MODE", help="[default: that of the training]")
 @click.option("--accuracy", type=float, help="Expected accuracy, a fraction, for SAM.")
 @click.option("--calibration", type=_FILE, help="Your own, by `audit calibrate`; none: roofline.")
+@click.option("--measure", is_flag=True, help="Run the forward pass on the GPU; correct by it.")
+@click.option("--measure-device", type=int, default=0, metavar="N", help="CUDA's number of it.")
 @click.option("--strict", is_flag=True, help="Fail on operators without a cost.")
 @click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
 @click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
@@ -76,6 +102,10 @@ def model_command(
     trace: bool,
     trace_inputs: Path | None,
     calibration: Path | None,
+    by_region: str | None,
+    alternatives: bool,
+    measure: bool,
+    measure_device: int,
     form: str,
     output: Path | None,
     inputs: tuple[str, ...],
@@ -100,8 +130,10 @@ def model_command(
     # Imported here: the graph's libraries take longer to load than --help may.
     from auditor.pipeline import Request
 
+    lifecycle = Lifecycle(**{f.name: options.pop(f.name) for f in fields(Lifecycle)})
     said = Plan(
         **options,
+        lifecycle=lifecycle,
         freeze=freeze or None,
         trainable=trainable or None,
         dims=MappingProxyType(sizes(dims)),
@@ -121,6 +153,10 @@ def model_command(
         trace=trace or trace_inputs is not None,
         trace_inputs=trace_inputs,
         calibration=calibration,
+        by_region=by_region,
+        alternatives=alternatives,
+        measure=measure,
+        measure_device=measure_device,
     )
     result = _audited(request, inputs)
     if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -12,6 +11,8 @@ from auditor.energy import Amount, Scope
 from auditor.interval import Interval
 from auditor.pipeline import Audit
 from auditor.profile import FamilyProfile, OpTypeProfile
+from auditor.report.forward import forward_dict
+from auditor.report.impacts import asked_dict, impacts_dict
 from auditor.scores import Sam
 
 SCHEMA_VERSION = "1.0"
@@ -29,7 +30,9 @@ def document(audit: Audit) -> dict[str, Any]:
         "workload": audit.workload.as_dict(),
         "step": _step(audit),
         "estimate": _estimate(audit),
-        "impacts": _impacts(audit),
+        "measured_forward": forward_dict(audit.brief),
+        "impacts": impacts_dict(audit.impacts),
+        **asked_dict(audit.beyond),
         "scores": {"sam": _sam(audit.sam)},
         "assumptions": list(audit.assumptions),
         "warnings": list(audit.warnings),
@@ -184,29 +187,6 @@ def _estimate(audit: Audit) -> dict[str, Any]:
         "method": result.method,
         "scope": result.scope.value,
         "in_domain": result.in_domain,
-    }
-
-
-def _impacts(audit: Audit) -> dict[str, Any]:
-    found = audit.impacts
-    region = found.region
-    described: Mapping[str, Any] | None = None
-    if region is not None:
-        described = {
-            "name": region.name,
-            "carbon_gco2e_per_kwh": region.carbon_gco2e_per_kwh,
-            "year": region.year,
-            "method": region.method,
-            "source": region.source,
-        }
-    return {
-        "region": region.id if region is not None else None,
-        "grid": described,
-        "pue": found.pue,
-        "scope": found.scope,
-        "operational_gco2e": interval_dict(found.operational_gco2e),
-        "embodied_gco2e": None,
-        "water_l": None,
     }
 
 

@@ -6,12 +6,15 @@ from collections.abc import Callable
 
 from auditor import units
 from auditor.energy import Scope
+from auditor.impacts import NotAssessed
 from auditor.interval import Interval
 from auditor.pipeline import Audit
+from auditor.report import impact_lines
+from auditor.report.forward import forward_row
 
-Row = tuple[str, str]
+Row = impact_lines.Row
 TOP_OP_TYPES = 8
-NOT_ASSESSED = "not assessed"
+NOT_ASSESSED = impact_lines.NOT_ASSESSED
 
 
 def printable(text: str) -> str:
@@ -51,6 +54,7 @@ def step_rows(audit: Audit) -> list[Row]:
     training = found.training_forward + found.backward
     fits = {True: "fits", False: "DOES NOT FIT", None: "device memory unknown"}[fit.fits]
     largest = f", largest batch {fit.largest_batch_size}" if fit.largest_batch_size else ""
+    measured = [] if audit.brief is None else [forward_row(audit.brief)]
     return [
         ("forward", f"{units.si(found.forward.macs, 'MAC')}, "
          f"{units.si(found.forward.flops, 'FLOP')}, "
@@ -60,6 +64,7 @@ def step_rows(audit: Audit) -> list[Row]:
          f"{units.si(training.read_bytes + training.written_bytes, 'B')} moved"),
         ("memory", f"{units.binary_bytes(memory.total_bytes)} "
          f"(activations {units.binary_bytes(memory.activations_bytes)}): {fits}{largest}"),
+        *measured,
         ("step time", span(audit.estimate.step_time_s, units.duration)),
         ("throughput", f"{units.significant(audit.estimate.samples_per_s)} samples/s, "
          f"{audit.workload.devices} x {audit.hardware.accelerator.name}, "
@@ -92,7 +97,10 @@ def training_rows(audit: Audit) -> list[Row]:
         rows.append(("per million samples", span(million, units.energy)))
     if result.mean_power_w is not None:
         rows.append(("mean power", f"{units.significant(result.mean_power_w)} W ({result.scope})"))
+    rows.append(impact_lines.compute_row(audit.impacts))
     rows.append(("carbon", _carbon(audit)))
+    # The label of a price is a stranger's.
+    rows += [(n, printable(v)) for n, v in impact_lines.beyond_carbon_rows(audit.impacts)]
     rows.append(("SAM", _sam(audit)))
     rows.append(("method", _method(audit)))
     return rows
@@ -108,16 +116,17 @@ def _method(audit: Audit) -> str:
 
 
 def _carbon(audit: Audit) -> str:
-    found = audit.impacts
-    if found.region is None:
+    found, where = audit.impacts, audit.impacts.place
+    if where.grid is None:
         return f"{NOT_ASSESSED} (add --region, a country or a cloud region)"
-    if found.operational_gco2e is None:
+    if isinstance(found.operational_gco2e, NotAssessed):
         return f"{NOT_ASSESSED} (no amount of training given)"
-    pue = f"PUE {found.pue:g}" if found.pue is not None else "without PUE"
-    region = found.region
+    pue = f"PUE {where.pue:g}" if where.pue is not None else "without PUE"
+    grid = where.grid
+    named = f"{grid.name} {grid.year}" if grid.name is not None else "as given"
     return (
-        f"{span(found.operational_gco2e, units.mass)} CO2e, {region.name} {region.year}: "
-        f"{region.carbon_gco2e_per_kwh:g} g/kWh, {found.scope}, {pue}"
+        f"{span(found.operational_gco2e, units.mass)} CO2e, {named}: "
+        f"{grid.carbon_gco2e_per_kwh:g} g/kWh, {found.scope}, {pue}"
     )
 
 

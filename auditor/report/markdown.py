@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from auditor.pipeline import Audit
 from auditor.report import lines
+from auditor.report.impact_lines import asked_tables
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
 
@@ -29,6 +30,9 @@ def render_markdown(audit: Audit) -> str:
     parts.append(_table(("figure", "value"), rows))
     parts.append("### Operators\n")
     parts.append(_table(lines.OP_TYPE_HEADER, lines.op_type_rows(audit)))
+    for table in asked_tables(audit):
+        parts.append(f"### {escaped(table.title)}\n")
+        parts.append(_table(table.header, table.rows))
     for name, notes in (("Assumptions", audit.assumptions), ("Warnings", audit.warnings)):
         if notes:
             parts.append(f"### {name}\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditor import units
 from auditor.report import lines
+from auditor.report.impact_lines import asked_tables
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -27,6 +28,9 @@ def render_text(audit: Audit) -> str:
         for rows in (lines.model_rows(audit), lines.step_rows(audit), lines.training_rows(audit))
     ]
     blocks.append("\n".join(units.columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])))
+    for table in asked_tables(audit):
+        cells = [table.header, *table.rows]
+        blocks.append("\n".join((lines.printable(table.title), *units.columns(cells))))
     for title, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
         if notes:
             blocks.append("\n".join((title, *_bullets(notes, PLAIN_WIDTH))))
@@ -73,6 +77,10 @@ def print_terminal(audit: Audit) -> None:
     table = units.columns([lines.OP_TYPE_HEADER, *lines.op_type_rows(audit)])
     console.print(Text(table[0], style="bold"), soft_wrap=True)
     console.print(Text("\n".join(table[1:])), soft_wrap=True)
+    for asked in asked_tables(audit):
+        console.print(Text(f"\n{lines.printable(asked.title)}", style="bold"))
+        cells = units.columns([asked.header, *asked.rows])
+        console.print(Text("\n".join(map(lines.printable, cells))), soft_wrap=True)
     for name, notes in (("assumptions", audit.assumptions), ("warnings", audit.warnings)):
         if notes:
             style = "bold yellow" if name == "warnings" else "bold"

@@ -9,14 +9,29 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.errors import PlanError
+from auditor.workload.lifecycle import LIFECYCLE_INTEGERS, LIFECYCLE_TEXTS, Lifecycle
 from auditor.workload.plan import Plan
 
 MAX_FILE_BYTES = 1_000_000
 MAX_DIGITS = 18  # of one dimension; Python itself refuses to read some thousands
-_INTEGERS = frozenset({"batch_size", "gradient_accumulation", "devices", "trials", "checkpointing"})
-_TEXTS = frozenset(
-    {"precision", "optimizer", "hardware", "region", "scope", "batchnorm", "attention", "sharding"}
-)
+_INTEGERS = LIFECYCLE_INTEGERS | {
+    "batch_size",
+    "gradient_accumulation",
+    "devices",
+    "trials",
+    "checkpointing",
+}
+_TEXTS = LIFECYCLE_TEXTS | {
+    "precision",
+    "optimizer",
+    "hardware",
+    "region",
+    "currency",
+    "scope",
+    "batchnorm",
+    "attention",
+    "sharding",
+}
 _PATTERNS = frozenset({"freeze", "trainable"})
 
 
@@ -27,7 +42,7 @@ def read_plan_file(path: Path) -> Plan:
         PlanError: the file cannot be read, is not TOML, or holds an unknown key or a
             value of the wrong type.
     """
-    return plan_from_table(_read_toml(path), str(path))
+    return plan_from_table(read_toml(path), str(path))
 
 
 def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
@@ -39,7 +54,7 @@ def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
     for folder in (start, *start.parents):
         path = folder / "pyproject.toml"
         if path.is_file():
-            tool = _read_toml(path).get("tool")
+            tool = read_toml(path).get("tool")
             table = tool.get("auditor") if isinstance(tool, dict) else None
             if table is not None and not isinstance(table, dict):
                 raise PlanError(f"{path}: tool.auditor must be a table of a plan's keys")
@@ -48,7 +63,12 @@ def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
     return None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a short TOML file.
+
+    Raises:
+        PlanError: it cannot be read, is too long, or is not TOML.
+    """
     import tomllib  # most audits have no file to read
 
     try:
@@ -76,7 +96,19 @@ def plan_from_table(table: Mapping[str, Any], where: str) -> Plan:
     return Plan(**values)
 
 
+def _lifecycle(value: Any, where: str) -> Lifecycle:
+    known = [f.name for f in fields(Lifecycle)]
+    said: dict[str, Any] = {}
+    for key, entry in _table(value, where, "lifecycle"):
+        if key not in known:
+            raise PlanError(f"{where}: unknown key {key!r}; lifecycle has: {', '.join(known)}")
+        said[key] = _value(key, entry, f"{where}: lifecycle")
+    return Lifecycle(**said)
+
+
 def _value(key: str, value: Any, where: str) -> Any:
+    if key == "lifecycle":
+        return _lifecycle(value, where)
     read = _TABLES.get(key)
     if read is not None:
         return MappingProxyType(
@@ -110,7 +142,8 @@ def _sizes(value: Any, where: str) -> tuple[int, ...]:
 
 def _table(value: Any, where: str, key: str) -> Iterable[tuple[str, Any]]:
     if not isinstance(value, dict):
-        raise PlanError(f"{where}: {key} must be a table, as {key} = {{ sequence = 128 }}")
+        example = "life_years = 3" if key == "lifecycle" else "sequence = 128"
+        raise PlanError(f"{where}: {key} must be a table, as {key} = {{ {example} }}")
     return value.items()
 
 

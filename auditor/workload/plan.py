@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from typing import Any
 from auditor.errors import PlanError
 from auditor.optimizers import optimizer
 from auditor.precision import precision
+from auditor.workload.lifecycle import LIFECYCLE_CHECKS, Check, Lifecycle
 
 DEFAULT_BATCH_SIZE = 32
 DEFAULT_OPTIMIZER = "adamw"
@@ -24,8 +26,11 @@ class Plan:
     pass; `gradient_accumulation` passes make one optimizer step.  `power_limit_w` is what each
     device's board is limited to.  `trials` counts all runs
     of a hyperparameter search.  `checkpointing` is a number of segments, `freeze` and
-    `trainable` are patterns of parameters' names.  `dims` and `shapes` bind dynamic
-    dimensions, `assume` sizes that only the data decides, by the node that makes them.
+    `trainable` are patterns of parameters' names.  `carbon_gco2e_per_kwh` and `wue_l_per_kwh`
+    are taken over the region's.  Prices are in `currency`, a label.  `lifetime_years` and
+    `device_utilisation` say what a training's share of making the devices is.  `dims` and
+    `shapes` bind dynamic dimensions, `assume` sizes that only the data decides, by the node that
+    makes them.
     """
 
     samples: float | None = None
@@ -44,6 +49,13 @@ class Plan:
     region: str | None = None
     pue: float | None = None
     scope: str | None = None
+    carbon_gco2e_per_kwh: float | None = None
+    wue_l_per_kwh: float | None = None
+    price_per_kwh: float | None = None
+    price_per_device_hour: float | None = None
+    currency: str | None = None
+    lifetime_years: float | None = None
+    device_utilisation: float | None = None
     accuracy: float | None = None
     batchnorm: str | None = None
     attention: str | None = None
@@ -54,6 +66,7 @@ class Plan:
     dims: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
     assume: Mapping[str, tuple[int, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    lifecycle: Lifecycle = field(default_factory=Lifecycle)
 
     def over(self, other: Plan) -> Plan:
         """Return this plan with `other`'s values where this one says nothing."""
@@ -68,6 +81,7 @@ class Plan:
             dims=MappingProxyType({**other.dims, **self.dims}),
             shapes=MappingProxyType({**other.shapes, **self.shapes}),
             assume=MappingProxyType({**other.assume, **self.assume}),
+            lifecycle=self.lifecycle.over(other.lifecycle),
         )
 
 
@@ -76,7 +90,9 @@ MAX_COUNT = 10**9 - 1
 MIN_AMOUNT, MAX_AMOUNT = 1e-9, 1e18
 MAX_PUE = 100.0
 
-_TABLES = ("dims", "shapes", "assume")
+# No more than a label, and nothing in it that would drive a terminal.
+_LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,12}")
+_TABLES = ("dims", "shapes", "assume", "lifecycle")
 _COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials", "checkpointing")
 _AMOUNTS = (
     "samples",
@@ -117,6 +133,7 @@ def validated(plan: Plan) -> Plan:
             f"a number above 0, of at most {MAX_AMOUNT:g}",
         )
     _require(plan.pue, "pue", lambda v: 1 <= v <= MAX_PUE, "1 (no overhead) to 100")
+    _check_impacts(plan)
     _require(plan.accuracy, "accuracy", lambda v: 0 <= v <= 1, "a fraction from 0 to 1, as 0.76")
     for name, choices in _CHOICES.items():
         value = getattr(plan, name)
@@ -130,6 +147,16 @@ def validated(plan: Plan) -> Plan:
         optimizer(plan.optimizer)
     if plan.sharding not in (None, "none") and (plan.devices or 1) < 2:
         raise PlanError(f"--sharding {plan.sharding}: one device shares nothing; add --devices N")
+    _check_sizes(plan)
+    return plan
+
+
+def _check_sizes(plan: Plan) -> None:
+    """Check the sizes of dimensions.
+
+    Raises:
+        PlanError: one is none that a dimension can have.
+    """
     for size in (size for sizes in plan.assume.values() for size in sizes):
         remedy = f"a whole number, at most {MAX_COUNT}"
         _require(size, "assume", lambda v: 0 <= v <= MAX_COUNT, remedy)
@@ -137,7 +164,38 @@ def validated(plan: Plan) -> Plan:
         for size in sizes:
             remedy = f"a whole number of 1 or more, at most {MAX_COUNT}"
             _require(size, "dim", lambda v: 1 <= v <= MAX_COUNT, remedy)
-    return plan
+
+
+_IMPACTS: Mapping[str, Check] = {
+    "carbon_gco2e_per_kwh": (lambda v: 0 <= v <= 1e4, "g of CO2e a kWh from 0 to 10000"),
+    "wue_l_per_kwh": (lambda v: 0 <= v <= 1e3, "litres a kWh from 0 to 1000"),
+    "price_per_kwh": (lambda v: 0 <= v <= MAX_AMOUNT, "a number of 0 or more"),
+    "price_per_device_hour": (lambda v: 0 <= v <= MAX_AMOUNT, "a number of 0 or more"),
+    "lifetime_years": (lambda v: 0 < v <= 100, "a number of years above 0, at most 100"),
+    "device_utilisation": (lambda v: 0 < v <= 1, "a share of the time above 0, at most 1"),
+}
+
+
+def _check_impacts(plan: Plan) -> None:
+    """Check what impacts and the life cycle are made of.
+
+    Raises:
+        PlanError: a value is impossible, or a price's label is no short word.
+    """
+    for name, (holds, remedy) in _IMPACTS.items():
+        _require(getattr(plan, name), name, holds, remedy)
+    for name, (holds, remedy) in LIFECYCLE_CHECKS.items():
+        _require(getattr(plan.lifecycle, name), name, holds, remedy)
+    life = plan.lifecycle
+    batch = "a whole number of 1 or more"
+    _require(
+        life.inference_batch_size, "inference_batch_size", lambda v: 1 <= v <= MAX_COUNT, batch
+    )
+    if life.inference_precision is not None:
+        precision(life.inference_precision)
+    label = plan.currency
+    if label is not None and not _LABEL.fullmatch(label):
+        raise PlanError(f"--currency {label[:40]!r}: give a short label, as EUR")
 
 
 def _option(name: str) -> str:

@@ -13,7 +13,7 @@ from builders import DATA, model, node, value, weight
 from auditor.pipeline import Audit, Request, audit
 from auditor.precision import PRECISIONS
 from auditor.report.document import document, interval_dict, render_json
-from auditor.workload import Plan
+from auditor.workload import Lifecycle, Plan
 
 ROOT = DATA.parents[1]
 RESNET = ROOT / "examples" / "resnet50.onnx"
@@ -36,6 +36,13 @@ def strict_json(text: str) -> Any:
 
 
 FULL = {"samples": 1_281_167.0, "epochs": 90.0, "batch_size": 256, "accuracy": 0.76, "pue": 1.2}
+LIFE = Lifecycle(
+    life_years=2.0,
+    inferences_per_day=1e6,
+    retrainings_per_year=1.0,
+    failed_runs=0.5,
+    usage_growth_percent=20.0,
+)
 SETTINGS: dict[str, dict[str, Any]] = {
     "bare": {},
     "samples": {"samples": 1e6},
@@ -61,6 +68,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "shape": {"shapes": {"input": (8, 3, 224, 224)}},
     "processor": {"hardware": "epyc-7763", "precision": "fp32"},
     "ambiguous": {"hardware": "a100", "samples": 1e6},
+    "intensity given": {"samples": 1e6, "carbon_gco2e_per_kwh": 30.0, "wue_l_per_kwh": 1.8},
+    "prices": {"samples": 1e6, "price_per_kwh": 0.3, "price_per_device_hour": 2, "currency": "€"},
+    "life of a device": {"samples": 1e6, "lifetime_years": 5, "device_utilisation": 0.5},
+    "device without embodied carbon": {"samples": 1e6, "hardware": "rtx3090"},
+    "life cycle": {"samples": 1e6, "trials": 3, "region": "FR", "lifecycle": LIFE},
+    "life cycle of training alone": {"samples": 1e6, "lifecycle": Lifecycle(life_years=2.0)},
+    "life cycle without samples": {"lifecycle": LIFE},
+    "life cycle on a processor": {
+        "samples": 1e6,
+        "hardware": "epyc-7763",
+        "precision": "fp32",
+        "lifecycle": LIFE,
+    },
     **{f"precision {name}": {"precision": name, "samples": 1e6} for name in PRECISIONS},
 }
 
@@ -69,6 +89,19 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def test_every_setting_is_valid_by_the_schema(setting: dict[str, Any]) -> None:
     parsed = strict_json(render_json(audited(**setting)))
     VALIDATOR.validate(parsed)
+
+
+@pytest.mark.parametrize("plan", [{}, {"samples": 1e6}, {"samples": 1e6, "region": "gcp:us-east1"}])
+@pytest.mark.parametrize("kind", ["all", "country", "gcp"])
+def test_what_is_asked_for_is_valid_by_the_schema(plan: dict[str, Any], kind: str) -> None:
+    given = Plan(hardware="h100-sxm-80gb", **plan)
+    request = Request(path=RESNET, plan=given, by_region=kind, alternatives=True)
+    parsed = strict_json(render_json(audit(request)))
+    VALIDATOR.validate(parsed)
+    for key in ("by_region", "alternatives"):
+        assert ("not_assessed" in parsed[key]) == (not plan)
+    if plan:
+        assert len(parsed["by_region"]["regions"]) == {"all": 303, "country": 209, "gcp": 42}[kind]
 
 
 @pytest.mark.parametrize(
@@ -130,7 +163,16 @@ def test_not_assessed_is_null() -> None:
     assert found["estimate"]["duration_s"] is None
     assert found["estimate"]["energy_per_million_samples_kwh"]["node"] is not None
     assert found["estimate"]["energy_per_million_samples_kwh"]["facility"] is None
-    assert found["impacts"] == dict.fromkeys(SCHEMA["properties"]["impacts"]["properties"])
+    impacts = dict(found["impacts"])
+    made_of, reasons = impacts.pop("embodied"), impacts.pop("not_assessed")
+    assert impacts == dict.fromkeys(impacts)
+    assert made_of["share_of_a_device"] is None and made_of["lifetime_years"] == 3.0
+    # All but what is no figure of its own: where, and at which price.
+    given = {"region", "grid", "pue", "wue_l_per_kwh", "scope", "currency"}
+    given |= {"price_per_kwh", "price_per_device_hour"}
+    assert {r["figure"] for r in reasons} == set(impacts) - given
+    assert all(r["reason"] for r in reasons)
+    assert [found[k] for k in ("by_region", "alternatives", "life_cycle")] == [None] * 3
     assert found["scores"] == {"sam": None}
 
 

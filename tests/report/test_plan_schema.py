@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
-from auditor.workload import Plan, validated
+from auditor.workload import Lifecycle, Plan, validated
 from auditor.workload.files import plan_from_table
 
 SCHEMA = json.loads((DATA.parents[1] / "schemas" / "plan.schema.json").read_text(encoding="utf-8"))
@@ -52,6 +52,18 @@ positive = st.floats(1e-9, 1e18) | st.integers(1, 10**18)
 texts = st.text(max_size=20)
 sizes = st.integers(1, 10**6)
 shape_texts = st.lists(sizes, min_size=1, max_size=5).map(lambda s: "x".join(map(str, s)))
+some = st.floats(0.0, 1e18) | st.integers(0, 10**18)
+labels = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=12)
+LIFE: dict[str, st.SearchStrategy[Any]] = {
+    "life_years": st.floats(0.01, 100.0) | st.integers(1, 100),
+    "inferences_per_day": some,
+    "retrainings_per_year": some,
+    "failed_runs": some,
+    "usage_growth_percent": st.floats(-99.0, 1e4) | st.integers(-99, 10_000),
+    "inference_hardware": texts,
+    "inference_batch_size": counts,
+    "inference_precision": st.sampled_from(list(PRECISIONS)),
+}
 GOOD: dict[str, st.SearchStrategy[Any]] = {
     "samples": positive,
     "tokens": positive,
@@ -68,11 +80,19 @@ GOOD: dict[str, st.SearchStrategy[Any]] = {
     "hardware": texts,
     "region": texts,
     "pue": st.floats(1.0, 100.0) | st.integers(1, 10),
+    "carbon_gco2e_per_kwh": st.floats(0.0, 1e4) | st.integers(0, 10_000),
+    "wue_l_per_kwh": st.floats(0.0, 1e3) | st.integers(0, 1000),
+    "price_per_kwh": some,
+    "price_per_device_hour": some,
+    "currency": labels,
+    "lifetime_years": st.floats(0.01, 100.0) | st.integers(1, 100),
+    "device_utilisation": st.floats(0.01, 1.0) | st.just(1),
     "scope": st.sampled_from(["gpu", "node", "facility"]),
     "accuracy": st.floats(0.0, 1.0) | st.integers(0, 1),
     "batchnorm": st.sampled_from(["auto", "restore", "keep"]),
     "dims": st.dictionaries(texts, sizes, max_size=3),
     "shapes": st.dictionaries(texts, shape_texts | st.lists(sizes, max_size=5), max_size=3),
+    "lifecycle": st.fixed_dictionaries({}, optional=LIFE),
 }
 # What TOML can hold besides, some of it right for some keys.
 anything = st.one_of(
@@ -100,6 +120,26 @@ def test_reader_and_schema_agree_on_whole_tables(table: dict[str, Any]) -> None:
 @given(entry=anything)
 def test_reader_and_schema_agree_on_every_key(key: str, entry: Any) -> None:
     assert accepted({key: entry}) == VALIDATOR.is_valid({key: entry})
+
+
+@pytest.mark.parametrize("key", list(LIFE))
+@given(entry=anything)
+def test_reader_and_schema_agree_on_every_key_of_a_life(key: str, entry: Any) -> None:
+    table = {"lifecycle": {key: entry}}
+    assert accepted(table) == VALIDATOR.is_valid(table)
+
+
+def test_the_schema_has_the_keys_of_a_life() -> None:
+    own = PROPERTIES["lifecycle"]
+    assert set(own["properties"]) == {f.name for f in fields(Lifecycle)} == set(LIFE)
+    assert own["additionalProperties"] is False
+    assert own["properties"]["inference_precision"]["enum"] == list(PRECISIONS)
+    assert not accepted({"lifecycle": {"years": 1}})
+
+
+@pytest.mark.parametrize("label", ["", "a" * 13, "EUR\n", "\x1b[2J", "a\x9b"])
+def test_a_label_is_short_and_plain_to_both(label: str) -> None:
+    assert not VALIDATOR.is_valid({"currency": label}) and not accepted({"currency": label})
 
 
 @given(texts.filter(lambda key: key not in GOOD), anything)
@@ -135,12 +175,17 @@ def test_what_no_training_reaches_is_refused_by_both(table: dict[str, Any]) -> N
     assert not accepted(table)
 
 
+TABLES = ("dims", "shapes", "lifecycle")
+
+
 @given(st.fixed_dictionaries({}, optional=GOOD))
 def test_a_plan_holds_what_the_table_said(table: dict[str, Any]) -> None:
     plan = plan_from_table(table, "plan.toml")
     for key, entry in table.items():
-        if key not in ("dims", "shapes"):
+        if key == "lifecycle":
+            assert plan.lifecycle == Lifecycle(**entry)
+        elif key not in ("dims", "shapes"):
             assert getattr(plan, key) == entry
     assert dict(plan.dims) == table.get("dims", {})
     assert set(plan.shapes) == set(table.get("shapes", {}))
-    assert all(getattr(plan, f) is None for f in GOOD if f not in {*table, "dims", "shapes"})
+    assert all(getattr(plan, f) is None for f in GOOD if f not in {*table, *TABLES})

@@ -60,7 +60,19 @@ def harmless(text: str) -> bool:
 FULL_LABELS = [
     ["model", "hardware", "inputs", "parameters", "coverage"],
     ["forward", "forward + backward", "memory", "step time", "throughput"],
-    ["energy (node)", "other scopes", "time", "mean power", "carbon", "SAM", "method"],
+    [
+        "energy (node)",
+        "other scopes",
+        "time",
+        "mean power",
+        "compute",
+        "carbon",
+        "embodied",
+        "water",
+        "not assessed",
+        "SAM",
+        "method",
+    ],
 ]
 
 
@@ -134,7 +146,11 @@ class TestNotAssessed:
             "per sample (node)",
             "per million samples",
             "mean power",
+            "compute",
             "carbon",
+            "embodied",
+            "water",
+            "not assessed",
             "SAM",
             "method",
         ]
@@ -144,6 +160,9 @@ class TestNotAssessed:
         assert entry(self.TEXT, "SAM").startswith("not assessed (needs --accuracy")
         with_region = render_text(audited(region="FR"))
         assert entry(with_region, "carbon") == "not assessed (no amount of training given)"
+        for label in ("compute", "embodied"):
+            assert entry(self.TEXT, label).startswith("not assessed: no amount of training given")
+        assert entry(self.TEXT, "not assessed") == "e-waste, minerals, water of the grid"
 
     def test_warnings_come_last(self) -> None:
         found = blocks(self.TEXT)

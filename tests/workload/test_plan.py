@@ -13,6 +13,7 @@ from auditor.errors import PlanError
 from auditor.workload import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_OPTIMIZER,
+    Lifecycle,
     Plan,
     Workload,
     validated,
@@ -202,3 +203,30 @@ def test_energy_is_linear_in_samples_epochs_and_trials(
 def test_the_batch_does_not_change_how_much_is_trained(one: int, other: int) -> None:
     totals = {work(samples=1e6, epochs=2, batch_size=b).total_samples for b in (one, other)}
     assert totals == {2e6}
+
+
+# --- impacts and the life cycle -----------------------------------------------------------
+
+
+def test_a_life_is_merged_key_by_key() -> None:
+    file = Plan(lifecycle=Lifecycle(life_years=2.0, inferences_per_day=10.0), price_per_kwh=0.2)
+    said = Plan(lifecycle=Lifecycle(life_years=5.0, failed_runs=0.0)).over(file)
+    assert said.lifecycle == Lifecycle(life_years=5.0, inferences_per_day=10.0, failed_runs=0.0)
+    assert said.price_per_kwh == 0.2
+    assert not Plan().lifecycle.is_given and said.lifecycle.is_given
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("life_years", 0),
+        ("life_years", 101),
+        ("usage_growth_percent", -100),
+        ("inferences_per_day", -1),
+        ("retrainings_per_year", math.nan),
+        ("failed_runs", math.inf),
+        ("inference_batch_size", 0),
+    ],
+)
+def test_impossible_lives_are_refused(key: str, value: float) -> None:
+    assert f"--{key.replace('_', '-')}" in refusal(lifecycle=Lifecycle(**{key: value}))

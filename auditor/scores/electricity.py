@@ -1,15 +1,24 @@
-"""Layer 13: scores that weigh accuracy against electricity."""
+"""SAM, and accuracy per kWh: scores of accuracy against electricity."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from auditor.energy import Scope
 from auditor.interval import Interval
+from auditor.scores.records import (
+    SAM_ALPHA,
+    SAM_BETA,
+    Choices,
+    Figures,
+    Score,
+    carried,
+    undefined,
+)
 
-SAM_ALPHA = 5.0
-SAM_BETA = 5.0
+_NO_FIGURES = "no accuracy, or no amount of electricity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,4 +75,46 @@ def sam(
         median=median,
         high=sam_value(accuracy, energy_kwh.low, alpha, beta),
         undefined_because=reason,
+    )
+
+
+def sam_score(found: Figures, choices: Choices) -> Score:
+    """SAM as one metric among others."""
+    if found.accuracy is None or found.energy_kwh is None:
+        return undefined("sam", _NO_FIGURES)
+    alpha, beta = choices.sam_alpha, choices.sam_beta
+    score = sam(found.accuracy, found.energy_kwh, found.scope, alpha, beta)
+    settings: dict[str, float | str] = {
+        "alpha": alpha,
+        "beta": beta,
+        "unit": "kWh",
+        "scope": found.scope.value,
+    }
+    return Score(
+        metric="sam",
+        low=score.low,
+        median=score.median,
+        high=score.high,
+        level=found.energy_kwh.level,
+        undefined_because=score.undefined_because,
+        settings=MappingProxyType(settings),
+    )
+
+
+def accuracy_per_kwh_value(accuracy: float, energy_kwh: float) -> float | None:
+    """Accuracy (a fraction) divided by electricity in kWh; None at 0 kWh."""
+    return accuracy / energy_kwh if energy_kwh > 0 else None
+
+
+def accuracy_per_kwh(found: Figures, _choices: Choices) -> Score:
+    """Accuracy per kWh; it has no source but its name."""
+    accuracy, energy_kwh = found.accuracy, found.energy_kwh
+    if accuracy is None or energy_kwh is None:
+        return undefined("accuracy_per_kwh", _NO_FIGURES)
+    return carried(
+        "accuracy_per_kwh",
+        energy_kwh,
+        lambda kwh: accuracy_per_kwh_value(accuracy, kwh),
+        {"unit": "1/kWh", "scope": found.scope.value},
+        "electricity is 0 kWh",
     )
