@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from auditor import __version__
-from auditor.costs import Cost, Work, cost_of, has_formula
+from auditor.costs import Work
 from auditor.energy import Estimate, estimate
-from auditor.errors import OperatorError, PlanError
-from auditor.graph import Model, load_model
+from auditor.errors import OperatorError
+from auditor.graph import Model
 from auditor.hardware import Resolution
 from auditor.impacts import Assessed, Estimated, Impacts, assessed
 from auditor.notes import Facts, assumptions, warnings
-from auditor.optimizers import optimizer
-from auditor.precision import precision
-from auditor.profile import Profile, ProfileOptions, profile
+from auditor.profile import Profile
 from auditor.scores import Sam, sam
 from auditor.setting import Setting, resolved
-from auditor.shapes import (
-    Bindings,
-    BoundInputs,
-    DataSize,
-    Given,
-    Operation,
-    ShapedGraph,
-    bind_inputs,
-    infer_shapes,
-)
-from auditor.sharding import Sharding
+from auditor.shapes import BoundInputs, DataSize
+from auditor.sized import Sized, Tracing, sized
 from auditor.step import Fit, Step, fit, training_step
 from auditor.step.artefact import Artefact, read_artefact, shipped_artefact
 from auditor.step.kernels import kernels_of
-from auditor.training import Attention, BatchNorm
-from auditor.workload import DEFAULT_BATCH_SIZE, Plan, Workload, validated, workload
+from auditor.workload import Plan, Workload, validated
 
 if TYPE_CHECKING:
     from auditor.calibration.brief import Brief
@@ -100,11 +87,40 @@ def audit(request: Request) -> Audit:
     """
     plan = validated(request.plan)
     setting = resolved(plan, request.hardware_file)
-    model = load_model(request.path)
-    bound, shaped, trace_notes = _shapes(model, plan, request)
-    plan = _with_bound_batch(plan, bound)
-    work = workload(plan, setting.precision_name, _sequence_length(bound, model))
-    found = _profile(shaped, bound, work, plan)
+    tracing = Tracing(request.trace_inputs) if request.trace else None
+    of = sized(request.path, plan, setting.precision_name, tracing)
+    _require_costs(request, of.profile)
+    artefact, brief = _calibrated(request, of, setting)
+    step = training_step(of.profile, setting.hardware.accelerator, of.workload, artefact)
+    result = estimate(step, of.workload, setting.scope, setting.where.pue)
+    facts = _facts(of, setting, step, result)
+    room = fit(of.profile, setting.hardware.accelerator)
+    beyond = assessed(_estimated(facts, setting, request, artefact), of.plan)
+    return Audit(
+        tool_version=__version__,
+        model=of.model,
+        bound=of.bound,
+        data_sizes=of.shaped.data_sizes,
+        profile=of.profile,
+        fit=room,
+        hardware=setting.hardware,
+        workload=of.workload,
+        step=step,
+        estimate=result,
+        beyond=beyond,
+        sam=_sam(of.plan, result),
+        brief=brief,
+        assumptions=(*assumptions(facts), *of.notes, *_about(brief), *beyond.assumptions),
+        warnings=(*warnings(facts, room.fits), *(brief.run.warnings if brief else ())),
+    )
+
+
+def _require_costs(request: Request, found: Profile) -> None:
+    """Refuse a step that costs nothing, and with --strict one whose cost is not all known.
+
+    Raises:
+        OperatorError: one of these.
+    """
     if request.strict and found.unknown:
         raise OperatorError(_unknown_message(request.path, found), unknown=found.unknown)
     if found.training_forward + found.backward == Work():
@@ -112,39 +128,20 @@ def audit(request: Request) -> Audit:
             f"{request.path}: nothing with a known cost runs in a step, so there is no training "
             "to estimate; export the network with its inputs"
         )
-    artefact, brief = _calibrated(request, plan, setting, found)
-    step = training_step(found, setting.hardware.accelerator, work, artefact)
-    result = estimate(step, work, setting.scope, setting.where.pue)
-    facts = Facts(
-        model=model,
-        bound=bound,
-        problems=shaped.problems,
-        data_sizes=shaped.data_sizes,
-        profile=found,
+
+
+def _facts(of: Sized, setting: Setting, step: Step, result: Estimate) -> Facts:
+    return Facts(
+        model=of.model,
+        bound=of.bound,
+        problems=of.shaped.problems,
+        data_sizes=of.shaped.data_sizes,
+        profile=of.profile,
         hardware=setting.hardware,
-        plan=plan,
-        workload=work,
+        plan=of.plan,
+        workload=of.workload,
         step=step,
         estimate=result,
-    )
-    room = fit(found, setting.hardware.accelerator)
-    beyond = assessed(_estimated(facts, setting, request, artefact), plan)
-    return Audit(
-        tool_version=__version__,
-        model=model,
-        bound=bound,
-        data_sizes=shaped.data_sizes,
-        profile=found,
-        fit=room,
-        hardware=setting.hardware,
-        workload=work,
-        step=step,
-        estimate=result,
-        beyond=beyond,
-        sam=_sam(plan, result),
-        brief=brief,
-        assumptions=(*assumptions(facts), *trace_notes, *_about(brief), *beyond.assumptions),
-        warnings=(*warnings(facts, room.fits), *(brief.run.warnings if brief else ())),
     )
 
 
@@ -172,7 +169,7 @@ def _artefact(calibration: Path | None) -> Artefact | None:
 
 
 def _calibrated(
-    request: Request, plan: Plan, setting: Setting, found: Profile
+    request: Request, of: Sized, setting: Setting
 ) -> tuple[Artefact | None, Brief | None]:
     """Return the calibration, with what a forward pass on the device showed if one is asked for.
 
@@ -188,14 +185,14 @@ def _calibrated(
     accelerator = setting.hardware.accelerator
     asked = BriefRequest(
         path=request.path,
-        batch_size=None if plan.shapes else found.graph_batch_size,
-        dims=plan.dims,
-        shapes=plan.shapes,
+        batch_size=None if of.plan.shapes else of.bound.graph_batch_size,
+        dims=of.plan.dims,
+        shapes=of.plan.shapes,
         device=request.measure_device,
         hardware=accelerator.id,
         extra=(accelerator,),
     )
-    return measured(_artefact(request.calibration), asked, kernels_of(found), accelerator)
+    return measured(_artefact(request.calibration), asked, kernels_of(of.profile), accelerator)
 
 
 def _about(brief: Brief | None) -> tuple[str, ...]:
@@ -208,101 +205,6 @@ def _about(brief: Brief | None) -> tuple[str, ...]:
         "follows its forward pass, and so the interval, is known from PyTorch's runs",
         *brief.run.notes,
     )
-
-
-def static_profile(path: Path, plan: Plan) -> Profile:
-    """Profile a model alone: no hardware is asked for.
-
-    Raises:
-        ModelError: the model cannot be read, or a dimension is not bound.
-        PlanError: the plan is not usable.
-    """
-    plan = validated(plan)
-    model = load_model(path)
-    bound, shaped, _ = _shapes(model, plan, Request(path=path, plan=plan))
-    work = workload(plan, plan.precision or "fp32", _sequence_length(bound, model))
-    return _profile(shaped, bound, work, plan)
-
-
-def _shapes(
-    model: Model, plan: Plan, request: Request
-) -> tuple[BoundInputs, ShapedGraph, tuple[str, ...]]:
-    """Return the inputs and the graph at their sizes, and what is to be said of a trace."""
-    bindings = Bindings(
-        batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
-    )
-    bound = bind_inputs(model.graph, bindings)
-    given = Given(assumed=plan.assume, price=_price)
-    if not request.trace:
-        return bound, _expanded(infer_shapes(model, bound, given), model), ()
-    # Imported only here: it loads all of onnx, and onnxruntime where it is there.
-    from auditor.measure.trace import Source, traced
-
-    source = Source(path=request.path, model=model, bound=bound, inputs_file=request.trace_inputs)
-    found = traced(source, lambda sizes: infer_shapes(model, bound, replace(given, traced=sizes)))
-    return bound, _expanded(found.shaped, model), (found.note,)
-
-
-def _price(operations: Sequence[Operation]) -> tuple[int, ...]:
-    """Rank branches: by FLOPs, then by bytes moved, then by operators."""
-    costs = [(op, cost_of(op, frozenset())) for op in operations]
-    works = [c.forward.repeated(op.repeats) for op, c in costs if isinstance(c, Cost)]
-    moved = sum(w.read_bytes + w.written_bytes for w in works)
-    return sum(w.flops for w in works), moved, len(operations)
-
-
-def _with_bound_batch(plan: Plan, bound: BoundInputs) -> Plan:
-    """Take the batch from --dim or --shape where they gave it.
-
-    Raises:
-        PlanError: --batch-size says otherwise.
-    """
-    by_dim = bound.batch_symbol in plan.dims
-    if bound.batch_fixed or not (by_dim or plan.shapes):
-        return plan
-    if plan.batch_size is not None and plan.batch_size != bound.graph_batch_size:
-        raise PlanError(
-            f"--batch-size {plan.batch_size}: --{'dim' if by_dim else 'shape'} gives the batch "
-            f"{bound.graph_batch_size}; give it once"
-        )
-    return replace(plan, batch_size=bound.graph_batch_size)
-
-
-def _expanded(shaped: ShapedGraph, model: Model) -> ShapedGraph:
-    """Operators without a formula are costed by their own definition, where they have one."""
-    if all(has_formula(op.node.domain, op.op_type) for op in shaped.operations):
-        return shaped
-    # Imported only here: most graphs need none, and onnx's inliner takes time to load.
-    from auditor.shapes.functions import expand_functions
-
-    return expand_functions(shaped, model.opset_imports, has_formula)
-
-
-def _sequence_length(bound: BoundInputs, model: Model) -> int | None:
-    """Tokens per sample: the second axis of the first integer input (batch, sequence)."""
-    for tensor in model.graph.inputs:
-        shape = bound.shapes[tensor.name]
-        if tensor.dtype in ("int64", "int32") and len(shape) == 2:
-            return shape[1]
-    return None
-
-
-def _profile(shaped: ShapedGraph, bound: BoundInputs, work: Workload, plan: Plan) -> Profile:
-    options = ProfileOptions(
-        batch_size=work.batch_size,
-        graph_batch_size=bound.graph_batch_size,
-        precision=precision(work.precision),
-        optimizer=optimizer(work.optimizer),
-        batch_norm=BatchNorm(plan.batchnorm or BatchNorm.AUTO),
-        freeze=work.freeze,
-        trainable=work.trainable,
-        attention=Attention(work.attention),
-        checkpointing=work.checkpointing,
-        sharding=Sharding(work.sharding),
-        devices=work.devices,
-        keeps_gradients=work.gradient_accumulation > 1,
-    )
-    return profile(shaped, options)
 
 
 def _sam(plan: Plan, result: Estimate) -> Sam | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from auditor.calibration.profiles import Network, write_networks
 from auditor.errors import AuditError
-from auditor.pipeline import static_profile
+from auditor.sized import static_profile
 from auditor.step.kernels import kernels_of
 from auditor.workload import Plan
 

@@ -21,7 +21,7 @@ from auditor.step.power import PowerModel
 from auditor.step.terms import LAUNCH, LAUNCH_S, TERMS, overlapped_s
 from auditor.workload import Plan, workload
 
-# `auditor.pipeline.static_profile`: the pipeline stands above this layer.
+# `auditor.sized.static_profile`: it stands above this layer.
 Profiler = Callable[[Path, Plan], Profile]
 _LAUNCH = TERMS.index(LAUNCH)
 

@@ -73,8 +73,8 @@ def _correct(
     from auditor.calibration.local import correction, localized, of_one_device, read_base
     from auditor.calibration.runs import read_runs
     from auditor.hardware import load_hardware_file
-    from auditor.pipeline import static_profile
     from auditor.report.correction import render_correction
+    from auditor.sized import static_profile
 
     hardware, hardware_file, calibration = options
     extra = load_hardware_file(hardware_file) if hardware_file is not None else ()

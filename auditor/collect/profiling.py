@@ -24,7 +24,7 @@ from auditor.errors import AuditError
 from auditor.frontend.export import exported, quietly
 from auditor.frontend.network import first_line
 from auditor.frontend.target import Target
-from auditor.pipeline import static_profile
+from auditor.sized import static_profile
 from auditor.step.kernels import Kernels, kernels_of
 from auditor.workload import Plan
 

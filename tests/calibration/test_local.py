@@ -27,9 +27,9 @@ from auditor.calibration.modelled import device_time, modelled
 from auditor.calibration.record import Run
 from auditor.errors import CalibrationError
 from auditor.hardware import resolve
-from auditor.pipeline import static_profile
 from auditor.precision import precision
 from auditor.profile import Profile
+from auditor.sized import static_profile
 from auditor.step import training_step
 from auditor.step.artefact import digest_of, parsed
 from auditor.step.calibrated import calibrated_times

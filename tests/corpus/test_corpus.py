@@ -21,10 +21,10 @@ from builders import bound
 
 from auditor.memory import ActivationMemory, activation_memory
 from auditor.optimizers import optimizer
-from auditor.pipeline import _expanded
 from auditor.precision import precision
 from auditor.profile import Profile, ProfileOptions, profile, summary
 from auditor.shapes import infer_shapes
+from auditor.sized import _expanded
 
 HERE = Path(__file__).resolve().parent
 ORACLE: dict[str, Any] = json.loads((HERE / "oracle.json").read_text(encoding="utf-8"))

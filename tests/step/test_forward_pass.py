@@ -17,7 +17,7 @@ from auditor.calibration.modelled import device_time
 from auditor.calibration.record import Run
 from auditor.costs import Family, Work
 from auditor.hardware import resolve
-from auditor.pipeline import static_profile
+from auditor.sized import static_profile
 from auditor.step import Serving, forward_pass, training_step
 from auditor.step.artefact import Artefact, parsed, shipped_artefact
 from auditor.step.kernels import kernels_of
