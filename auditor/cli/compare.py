@@ -15,7 +15,7 @@ from auditor.cli.output import write
 from auditor.cli.pairs import shapes as shapes_of
 from auditor.cli.pairs import sizes
 from auditor.errors import AuditError, OutputError, PlanError
-from auditor.workload import Plan, find_project_plan
+from auditor.workload import Lifecycle, Plan, find_project_plan
 
 if TYPE_CHECKING:
     from auditor.compare import Comparison
@@ -25,6 +25,7 @@ _FILE = click.Path(path_type=Path)
 _COMPARED = "compared"
 _MAX_SAM = 1e6
 _PLAN = {f.name for f in fields(Plan)} - {"accuracy"}
+_LIFE = {f.name for f in fields(Lifecycle)}
 _BESIDE = {"hardware_file", "plan_file", "strict", "calibration"}
 
 
@@ -83,7 +84,7 @@ def compare_command(
 
 # The plan's options are those of `audit MODEL`, whatever they come to be.
 compare_command.params.extend(
-    option for option in model_command.params if option.name in _PLAN | _BESIDE
+    option for option in model_command.params if option.name in _PLAN | _LIFE | _BESIDE
 )
 
 
@@ -114,7 +115,8 @@ def _plans(options: dict[str, Any]) -> tuple[Plan, dict[str, Plan]]:
         "shapes": MappingProxyType(shapes_of(options["shapes"], "--shape")),
         "assume": MappingProxyType(shapes_of(options["assume"], "--assume")),
     }
-    said, own = Plan(**values), dict[str, Plan]()
+    lifecycle = Lifecycle(**{name: options[name] for name in _LIFE})
+    said, own = Plan(**values, lifecycle=lifecycle), dict[str, Plan]()
     if options["plan_file"] is not None:
         file_plan, tables = read_plans(options["plan_file"])
         said, own = said.over(file_plan), dict(tables)

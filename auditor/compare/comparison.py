@@ -9,6 +9,7 @@ from auditor import __version__
 from auditor.compare.candidates import Candidate
 from auditor.compare.figures import amounts_of, figures_of, per_of
 from auditor.compare.front import Point, places
+from auditor.compare.payback import paybacks
 from auditor.compare.ranks import ranks, swaps
 from auditor.compare.records import (
     Amounts,
@@ -64,6 +65,7 @@ def comparison(given: Sequence[Candidate], choices: Choices) -> Comparison:
         entries=entries,
         failures=tuple(failures),
         swaps=swaps({e.name: e.amounts for e in entries}),
+        paybacks=paybacks(entries),
         notes=_notes(entries, per, reference),
     )
 

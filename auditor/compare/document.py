@@ -44,6 +44,9 @@ def document(found: Comparison) -> dict[str, Any]:
             }
             for s in found.swaps
         ],
+        "paybacks": [
+            {"less": p.less, "more": p.more, "inferences": asdict(p.after)} for p in found.paybacks
+        ],
         "notes": list(found.notes),
     }
 

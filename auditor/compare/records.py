@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from auditor.energy import Scope
+from auditor.impacts.breakeven import BreakEven
 from auditor.interval import Interval
 from auditor.pipeline import Audit
 from auditor.scores import ReferenceSet, Score
@@ -108,10 +109,23 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Payback:
+    """After how many inferences `more` has taken no more electricity than `less`.
+
+    It takes more before its use, and is ahead only if it takes less for an inference.
+    """
+
+    less: str
+    more: str
+    after: BreakEven
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Several models beside each other, in the order they were given.
 
-    `scope` is what the energy covers, None where no model could be audited.
+    `scope` is what the energy covers, None where no model could be audited.  `paybacks` are of
+    every two models, where the plan asks for a life cycle.
     """
 
     tool_version: str
@@ -121,4 +135,5 @@ class Comparison:
     entries: tuple[Entry, ...]
     failures: tuple[Failure, ...]
     swaps: tuple[Swap, ...]
+    paybacks: tuple[Payback, ...]
     notes: tuple[str, ...]

@@ -6,7 +6,16 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from auditor import units
-from auditor.compare.records import Comparison, Criterion, Dominance, Entry, Per, Place, Swap
+from auditor.compare.records import (
+    Comparison,
+    Criterion,
+    Dominance,
+    Entry,
+    Payback,
+    Per,
+    Place,
+    Swap,
+)
 from auditor.interval import Interval
 from auditor.report.lines import NOT_ASSESSED, printable
 from auditor.scores import METRICS, Score
@@ -30,11 +39,27 @@ def render_text(found: Comparison) -> str:
     if found.entries:
         blocks += [_amounts(found), _ranks(found), _front(found), _scores(found)]
         blocks.append(_block("where the order changes", _swaps(found.swaps)))
+        if found.paybacks:
+            blocks.append(_paybacks(found.paybacks))
     if found.failures:
         failed = [f"{f.name}: {f.reason}" for f in found.failures]
         blocks.append(_block("not audited", failed))
     blocks.append(_block("notes", found.notes))
     return "\n\n".join(blocks) + "\n"
+
+
+def _paybacks(found: Sequence[Payback]) -> str:
+    heading = ("takes more before use", "than", "has saved it after", "range")
+    rows = [
+        (p.more, p.less, _inferences(p.after.inferences),
+         f"{_inferences(p.after.earliest)} to {_inferences(p.after.latest)}")
+        for p in found
+    ]  # fmt: skip
+    return _table([heading, *rows])
+
+
+def _inferences(count: float | None) -> str:
+    return "never" if count is None else f"{float(f'{count:.3g}'):,.0f} inferences"
 
 
 def _block(title: str, texts: Sequence[str]) -> str:
