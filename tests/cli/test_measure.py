@@ -159,7 +159,14 @@ def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
 
     target = tmp_path / "run.json"
     command = [sys.executable, "-m", "auditor", "measure", str(MOBILENET), "--idle", "60"]
-    with subprocess.Popen([*command, "-o", str(target)], cwd=tmp_path, stderr=-1) as started:
+
+    def hears() -> None:
+        # What a shell starts in the background ignores the signal, and so would its children.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        [*command, "-o", str(target)], cwd=tmp_path, stderr=-1, preexec_fn=hears
+    ) as started:
         time.sleep(2.5)
         os.kill(started.pid, signal.SIGINT)
         _, err = started.communicate(timeout=20)
