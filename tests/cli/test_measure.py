@@ -158,15 +158,13 @@ def test_a_run_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
     import time
 
     target = tmp_path / "run.json"
-    command = [sys.executable, "-m", "auditor", "measure", str(MOBILENET), "--idle", "60"]
-
-    def hears() -> None:
-        # What a shell starts in the background ignores the signal, and so would its children.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(
-        [*command, "-o", str(target)], cwd=tmp_path, stderr=-1, preexec_fn=hears
-    ) as started:
+    # What a shell starts in the background ignores the signal, and so would its children.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from auditor.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, "measure", str(MOBILENET), "--idle", "60"]
+    with subprocess.Popen([*command, "-o", str(target)], cwd=tmp_path, stderr=-1) as started:
         time.sleep(2.5)
         os.kill(started.pid, signal.SIGINT)
         _, err = started.communicate(timeout=20)
