@@ -45,7 +45,9 @@ _BESIDE = {"hardware_file", "plan_file", "strict", "calibration"}
 )
 @click.option("--sam-alpha", type=float, help="Exponent of the accuracy in SAM.  [default: 5]")
 @click.option("--sam-beta", type=float, help="Factor of SAM.  [default: 5]")
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv", "html"]), default="text"
+)
 @click.option("-o", "--output", type=_FILE, help="Write the comparison to this file.")
 def compare_command(
     *,
@@ -163,6 +165,11 @@ def _render(found: Comparison, form: str) -> str:
         from auditor.compare.columns import render_csv
 
         return render_csv(found)
+    if form == "html":
+        from auditor.compare.document import document
+        from auditor.page import render
+
+        return render(document(found))
     from auditor.compare.text import render_text
 
     return render_text(found)

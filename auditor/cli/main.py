@@ -15,6 +15,7 @@ import click
 
 from auditor import __version__
 from auditor.cli.calibrate import calibrate_command
+from auditor.cli.card import card_command
 from auditor.cli.collect import collect_command
 from auditor.cli.compare import compare_command
 from auditor.cli.crosscheck import crosscheck_command
@@ -73,6 +74,7 @@ cli.add_command(calibrate_command, "calibrate")
 cli.add_command(collect_command, "collect")
 cli.add_command(compare_command, "compare")
 cli.add_command(measure_command, "measure")
+cli.add_command(card_command, "card")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -91,9 +91,32 @@ _FILE = click.Path(path_type=Path)
 @click.option("--measure", is_flag=True, help="Run the forward pass on the GPU; correct by it.")
 @click.option("--measure-device", type=int, default=0, metavar="N", help="CUDA's number of it.")
 @click.option("--strict", is_flag=True, help="Fail on operators without a cost.")
-@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text")
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text"
+)
 @click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
-def model_command(
+def model_command(*, form: str, output: Path | None, **options: Any) -> None:
+    """Estimate the electricity of training the network in the ONNX file MODEL.
+
+    \b
+    audit model.onnx --hardware a100 --samples 1281167 --epochs 90 --batch-size 256
+
+    Weights are not read, no GPU and no network is needed.  Options may also stand in a
+    --plan file or under [tool.auditor] in pyproject.toml; the command line wins.
+
+    MODEL may also be torch:package.module:factory, with --input 1x3x224x224: that imports
+    and runs the code that it names (extra torch).
+    """  # noqa: D301
+    result = audit_asked(**options)
+    if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():
+        from auditor.report.text import print_terminal
+
+        print_terminal(result)
+    else:
+        write(_render(result, form), output)
+
+
+def audit_asked(
     *,
     model: Path,
     hardware_file: Path | None,
@@ -106,8 +129,6 @@ def model_command(
     alternatives: bool,
     measure: bool,
     measure_device: int,
-    form: str,
-    output: Path | None,
     inputs: tuple[str, ...],
     dims: tuple[str, ...],
     shapes: tuple[str, ...],
@@ -115,18 +136,12 @@ def model_command(
     freeze: tuple[str, ...],
     trainable: tuple[str, ...],
     **options: Any,
-) -> None:
-    """Estimate the electricity of training the network in the ONNX file MODEL.
+) -> Audit:
+    """Audit MODEL as the options of ``audit MODEL`` say, with the project's plan below them.
 
-    \b
-    audit model.onnx --hardware a100 --samples 1281167 --epochs 90 --batch-size 256
-
-    Weights are not read, no GPU and no network is needed.  Options may also stand in a
-    --plan file or under [tool.auditor] in pyproject.toml; the command line wins.
-
-    MODEL may also be torch:package.module:factory, with --input 1x3x224x224: that imports
-    and runs the code that it names (extra torch).
-    """  # noqa: D301
+    Raises:
+        AuditError: as `auditor.pipeline.audit` and `auditor.workload` raise it.
+    """
     # Imported here: the graph's libraries take longer to load than --help may.
     from auditor.pipeline import Request
 
@@ -158,13 +173,7 @@ def model_command(
         measure=measure,
         measure_device=measure_device,
     )
-    result = _audited(request, inputs)
-    if form == "text" and output is None and sys.stdout is not None and sys.stdout.isatty():
-        from auditor.report.text import print_terminal
-
-        print_terminal(result)
-    else:
-        write(_render(result, form), output)
+    return _audited(request, inputs)
 
 
 def _audited(request: Request, inputs: tuple[str, ...]) -> Audit:
@@ -195,6 +204,11 @@ def _render(result: Audit, form: str) -> str:
         from auditor.report.markdown import render_markdown
 
         return render_markdown(result)
+    if form == "html":
+        from auditor.page import render
+        from auditor.report.document import document
+
+        return render(document(result))
     from auditor.report.text import render_text
 
     return render_text(result)
