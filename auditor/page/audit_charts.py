@@ -18,7 +18,7 @@ from auditor.page.charts import (
     zoom,
 )
 from auditor.page.figures import plain, words
-from auditor.page.shares import Part, energy_basis, operation_parts, step_parts
+from auditor.page.shares import Part, energy_basis, family_parts, operation_parts, step_parts
 
 _ROW_PX = 30
 _MOST_PX = 420
@@ -36,6 +36,7 @@ def _charts(document: Mapping[str, Any]) -> Iterator[tuple[str, Spec]]:
     yield "chart-scopes", _scopes(document)
     yield "chart-step", _step(document)
     yield "chart-operations", _operations(document)
+    yield "chart-energy-families", _energy_of_families(document)
     if document["profile"]["by_family"]:
         yield "chart-families", _families(document)
     if "regions" in (document["by_region"] or {}):
@@ -128,6 +129,18 @@ def _operations(document: Mapping[str, Any]) -> Spec:
                 f" || (part == '{_LISTED}' && datum.family != '{_ALL}')"
             }
         ],
+        mark={"type": "bar"},
+        encoding={"y": names(), "x": _share_axis(), "tooltip": _SHARE},
+    )
+
+
+def _energy_of_families(document: Mapping[str, Any]) -> Spec:
+    rows = [_shared(part, part.name) for part in family_parts(document)]
+    return chart(
+        "Families of operators by their share of the step and so of the devices' energy; the "
+        "table below has the figures",
+        rows,
+        height=max(2, len(rows)) * _ROW_PX,
         mark={"type": "bar"},
         encoding={"y": names(), "x": _share_axis(), "tooltip": _SHARE},
     )

@@ -11,7 +11,7 @@ from auditor.page.audit_charts import audit_charts
 from auditor.page.bundle import chart_library, missing_extra, policy, resource
 from auditor.page.comparison_charts import comparison_charts
 from auditor.page.figures import NOT_ASSESSED, Figures, plain
-from auditor.page.shares import energy_basis, operation_parts, step_parts
+from auditor.page.shares import energy_basis, family_parts, operation_parts, step_parts
 from auditor.tables import read_schema
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _audit_parts(document: Mapping[str, Any]) -> dict[str, Any]:
         "charts": audit_charts(document),
         "step_parts": step_parts(document),
         "operation_parts": operation_parts(document),
+        "family_parts": family_parts(document),
         "basis": energy_basis(document)[1],
     }
 

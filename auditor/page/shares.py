@@ -56,20 +56,25 @@ def step_parts(document: Mapping[str, Any]) -> tuple[Part, ...]:
 
 
 def operation_parts(document: Mapping[str, Any]) -> tuple[Part, ...]:
-    """The operations that the document lists, longest first, and what is left of the step.
+    """The operations that the document lists, longest first, and what is left of the step."""
+    return _listed(document, "top_operations", "name")
 
-    An operation's time is that of one pass: a step has `gradient_accumulation` of them.
-    """
-    passes = document["workload"]["gradient_accumulation"]
+
+def family_parts(document: Mapping[str, Any]) -> tuple[Part, ...]:
+    """The families of operators, longest first, and what is left: update, exchange, waiting."""
+    return _listed(document, "by_family", "family")
+
+
+def _listed(document: Mapping[str, Any], key: str, name: str) -> tuple[Part, ...]:
     listed = tuple(
         _part(
             document,
-            name=row["name"],
+            name=row[name],
             family=row["family"],
-            pointer=f"/step/top_operations/{i}/time_s",
-            time_s=row["time_s"] * passes,
+            pointer=f"/step/{key}/{i}/time_s",
+            time_s=row["time_s"],
         )
-        for i, row in enumerate(document["step"]["top_operations"])
+        for i, row in enumerate(document["step"][key])
     )
     left_s = max(0.0, step_time_s(document) - sum(part.time_s for part in listed))
     return (*listed, _part(document, name=REST, pointer=None, time_s=left_s))

@@ -14,6 +14,7 @@ from auditor.profile import FamilyProfile, OpTypeProfile
 from auditor.report.forward import forward_dict
 from auditor.report.impacts import asked_dict, impacts_dict
 from auditor.scores import Sam
+from auditor.step import Step
 
 SCHEMA_VERSION = "1.0"
 TOP_OPERATIONS = 10
@@ -154,11 +155,23 @@ def _step(audit: Audit) -> dict[str, Any]:
         "input_wait_s": step.input_wait_s,
         "device_power_w": step.device_power_w,
         "host_power_w": step.host_power_w,
+        "by_family": [
+            {"family": family, "time_s": time_s} for family, time_s in _family_times(step)
+        ],
         "top_operations": [
             {"name": o.name, "op_type": o.op_type, "family": o.family.value, "time_s": o.total_s}
             for o in sorted(step.operations, key=lambda o: -o.total_s)[:TOP_OPERATIONS]
         ],
     }
+
+
+def _family_times(step: Step) -> list[tuple[str, float]]:
+    """Seconds of one step by family of operators, the longest first."""
+    total_s: dict[str, float] = {}
+    for operation in step.operations:
+        family = operation.family.value
+        total_s[family] = total_s.get(family, 0.0) + operation.total_s
+    return sorted(total_s.items(), key=lambda found: -found[1])
 
 
 def interval_dict(interval: Interval | None) -> dict[str, float] | None:

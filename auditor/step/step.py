@@ -85,7 +85,7 @@ def training_step(
         total_s=power.total_s,
         device_power_w=power.device_w,
         host_power_w=power.host_w,
-        operations=timed.operations,
+        operations=tuple(o.times(passes * slower) for o in timed.operations),
         confidence=timed.confidence,
         notes=power.notes,
     )

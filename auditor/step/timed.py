@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from auditor.costs import Family
 
@@ -48,6 +48,12 @@ class OperationTime:
     def total_s(self) -> float:
         """Forward and backward."""
         return self.forward.total_s + self.backward.total_s
+
+    def times(self, factor: float) -> OperationTime:
+        """Scale both passes."""
+        return replace(
+            self, forward=self.forward.times(factor), backward=self.backward.times(factor)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

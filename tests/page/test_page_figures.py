@@ -12,7 +12,7 @@ from paging import NAMES, at, made, page_of, taken
 
 from auditor.page import render
 from auditor.page.figures import Figures, words
-from auditor.page.shares import operation_parts, step_parts
+from auditor.page.shares import family_parts, operation_parts, step_parts
 
 
 def shown(page: str) -> dict[str, tuple[float, str]]:
@@ -96,13 +96,14 @@ def test_the_headline_is_the_scope_asked_for_with_its_interval() -> None:
 @pytest.mark.parametrize("name", ["full", "bare"])
 def test_what_the_page_derives_stands_in_it_in_its_order(name: str) -> None:
     document = made(name)
-    parts = [*step_parts(document), *operation_parts(document)]
+    tables = [step_parts(document), operation_parts(document), family_parts(document)]
+    parts = [part for table in tables for part in table]
     found = [e for e in taken(page_of(name)).of("data") if "data-derived" in e.attributes]
     values = [float(e.attributes["value"] or "") for e in found]
     assert values == [v for part in parts for v in (part.share, part.energy_kwh)]
     # The rows of each table are of one whole step, hence of all the devices' energy.
-    shares = values[::2]
-    assert sum(shares[:5]) == pytest.approx(1) == sum(shares[5:])
+    for table in tables:
+        assert sum(part.share for part in table) == pytest.approx(1)
 
 
 def test_a_comparison_in_which_no_model_could_be_audited() -> None:

@@ -52,7 +52,8 @@ def poisoned(document: dict[str, Any], text: str) -> dict[str, Any]:
     document["impacts"]["currency"] = text
     for row in document["step"]["top_operations"]:
         row |= {"name": text, "op_type": text, "family": text}
-    document["profile"]["by_family"][0]["family"] = text
+    for row in (document["profile"]["by_family"][0], document["step"]["by_family"][0]):
+        row["family"] = text
     document["by_region"]["regions"][0] |= {"name": text, "id": text}
     document["alternatives"]["rows"][0]["change"] = text
     document["alternatives"]["skipped"] = [{"hardware": text, "reason": text}]
@@ -109,7 +110,7 @@ def test_what_does_not_print_is_replaced_where_it_is_read() -> None:
 
 def test_names_are_in_no_expression_of_a_chart() -> None:
     charts = json.loads(taken(render(poisoned(short(), "zebra"))).of("script")[1].text)
-    assert len(charts) == 7
+    assert len(charts) == 8
     for spec in charts.values():
         data = spec.pop("data")
         for chooser in spec.get("params", []):

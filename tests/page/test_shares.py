@@ -11,22 +11,26 @@ from auditor.page.shares import (
     REST,
     WHOLE,
     energy_basis,
+    family_parts,
     operation_parts,
     step_parts,
     step_time_s,
 )
 
 
-def document(passes: int = 1, kwh: float | None = 40.0) -> dict[str, Any]:
+def document(kwh: float | None = 40.0) -> dict[str, Any]:
     """A step of 2 + 5 + 1 + 1.5 + 0.5 = 10 s, 40 kWh in the training, 8 in a million samples."""
     return {
-        "workload": {"gradient_accumulation": passes},
         "step": {
             "forward_s": 2.0,
             "backward_s": 5.0,
             "update_s": 1.0,
             "communication_s": 1.5,
             "input_wait_s": 0.5,
+            "by_family": [
+                {"family": "convolution", "time_s": 4.0},
+                {"family": "matmul", "time_s": 3.0},
+            ],
             "top_operations": [
                 {"name": "conv1", "op_type": "Conv", "family": "convolution", "time_s": 2.5},
                 {"name": "fc", "op_type": "Gemm", "family": "matmul", "time_s": 1.0},
@@ -55,9 +59,12 @@ def test_operations_and_what_is_left() -> None:
     assert rest.time_s == 6.5 and rest.energy_kwh == pytest.approx(26.0)  # 10 - 2.5 - 1
 
 
-def test_an_operation_runs_in_every_pass_of_a_step() -> None:
-    conv, fc, rest = operation_parts(document(passes=2))
-    assert (conv.time_s, fc.time_s, rest.time_s) == (5.0, 2.0, 3.0)
+def test_families_and_what_is_left() -> None:
+    conv, matmul, rest = family_parts(document())
+    assert [p.name for p in (conv, matmul, rest)] == ["convolution", "matmul", REST]
+    assert (conv.share, matmul.share, rest.share) == (0.4, 0.3, pytest.approx(0.3))
+    assert conv.energy_kwh == pytest.approx(16.0)
+    assert conv.pointer == "/step/by_family/0/time_s"
 
 
 def test_without_an_amount_of_training_it_is_of_a_million_samples() -> None:

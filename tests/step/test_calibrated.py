@@ -298,6 +298,13 @@ def test_a_lower_limit_takes_longer_and_draws_less() -> None:
     assert half.device_power_w <= 125.0
 
 
+@pytest.mark.parametrize("plan", [{}, {"gradient_accumulation": 4}, {"power_limit_w": 125.0}])
+def test_operations_add_up_to_the_passes_of_the_step(plan: dict[str, Any]) -> None:
+    found = training_step(layer(), V100, planned(**plan), artefact())
+    total_s = sum(o.total_s for o in found.operations)
+    assert total_s == pytest.approx(found.forward.total_s + found.backward.total_s, rel=1e-9)
+
+
 def test_the_roofline_knows_no_power_limit() -> None:
     with pytest.raises(PlanError, match="--power-limit-w 125"):
         training_step(layer(), V100, planned(power_limit_w=125.0))
