@@ -24,6 +24,7 @@ _ROW_PX = 30
 _MOST_PX = 420
 _EDGE = 20
 _NEAR = 10
+_LONGEST = 10
 _LISTED, _ALL = "the longest operations", "the whole step"
 
 
@@ -115,18 +116,18 @@ def _step(document: Mapping[str, Any]) -> Spec:
 def _operations(document: Mapping[str, Any]) -> Spec:
     parts = operation_parts(document)
     named = zip(parts, labels([part.name for part in parts]), strict=True)
-    rows = [_shared(part, label) for part, label in named]
+    rows = [_shared(part, label) | {"rank": rank} for rank, (part, label) in enumerate(named)]
     families = sorted({plain(part.family) for part in parts if part.family is not None})
     _, of = energy_basis(document)
     return chart(
         f"Operations by their share of the devices' energy for {of}; the table has the figures",
         rows,
-        height=len(rows) * _ROW_PX,
+        height=min(len(rows), 2 * _LONGEST) * _ROW_PX,
         params=[zoom("Show", (_LISTED, _ALL, *families))],
         transform=[
             {
                 "filter": f"part == '{_ALL}' || datum.family == part"
-                f" || (part == '{_LISTED}' && datum.family != '{_ALL}')"
+                f" || (part == '{_LISTED}' && datum.rank < {_LONGEST})"
             }
         ],
         mark={"type": "bar"},

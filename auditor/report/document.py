@@ -17,7 +17,7 @@ from auditor.scores import Sam
 from auditor.step import Step
 
 SCHEMA_VERSION = "1.0"
-TOP_OPERATIONS = 10
+TOP_OPERATIONS = 100
 
 
 def document(audit: Audit) -> dict[str, Any]:

@@ -225,7 +225,8 @@ def test_parts_add_up() -> None:
     kinds = ("parameters_bytes", "gradients_bytes", "optimizer_bytes", "activations_bytes")
     assert memory["total_bytes"] == sum(memory[k] for k in kinds)
     times = [o["time_s"] for o in step["top_operations"]]
-    assert times == sorted(times, reverse=True) and len(times) == 10
+    assert times == sorted(times, reverse=True) and len(times) <= 100
+    assert sum(times) <= sum(f["time_s"] for f in step["by_family"]) * (1 + 1e-9)
 
 
 def test_the_document_ends_with_a_newline_and_keeps_text_readable() -> None:
