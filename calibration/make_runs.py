@@ -19,37 +19,11 @@ import run_kernels
 import run_published as published
 import run_sources as sources
 
+from auditor.calibration.runs import RUN_COLUMNS
+
 Row = dict[str, str]
 HERE = Path(__file__).resolve().parent
 
-COLUMNS = (
-    "run_id",
-    "source",
-    "source_path",
-    "licence",
-    "quality",
-    "family",
-    "graph",
-    "dims",
-    "phase",
-    "layout",
-    "batch_size",
-    "precision",
-    "optimizer",
-    "hardware",
-    "device_count",
-    "power_limit_w",
-    "step_time_s",
-    "duration_s",
-    "samples_per_epoch",
-    "epochs",
-    "evaluated_samples_per_epoch",
-    "energy_j",
-    "energy_scope",
-    "mean_power_w",
-    "power_scope",
-    "note",
-)
 TABLES: dict[str, Callable[[Iterable[Row]], Iterator[Row]]] = {
     "pepr.csv": sources.pepr,
     "timm_train_rtx3090.csv": sources.timm_train,
@@ -94,7 +68,7 @@ def main() -> None:
     """Write both tables and say how much each source gave."""
     data = Path(sys.argv[1])
     found = list(runs(data))
-    write(HERE / "runs.csv", COLUMNS, found)
+    write(HERE / "runs.csv", RUN_COLUMNS, found)
     for source, count in Counter(run["source"] for run in found).items():
         print(f"{source}: {count} runs")
     kernels = list(run_kernels.kernels(read(data / "kernel_latency.csv.gz")))

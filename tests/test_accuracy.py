@@ -24,7 +24,7 @@ def left_out(kernels: accuracy.Samples) -> tuple[accuracy.Samples, accuracy.Floa
 
 
 # A little above what `python -m benchmarks.accuracy --quick` shows; see the README's table.
-@pytest.mark.parametrize(("case", "median", "mean"), [(0, 0.065, 0.105), (1, 0.08, 0.105)])
+@pytest.mark.parametrize(("case", "median", "mean"), [(0, 0.055, 0.105), (1, 0.08, 0.105)])
 def test_families_left_out(
     left_out: tuple[accuracy.Samples, accuracy.Floats], case: int, median: float, mean: float
 ) -> None:

@@ -22,6 +22,35 @@ from auditor.tables import read_schema
 if TYPE_CHECKING:
     from pathlib import Path
 
+# In the order of the project's own table; all of the schema.
+RUN_COLUMNS = (
+    "run_id",
+    "source",
+    "source_path",
+    "licence",
+    "quality",
+    "family",
+    "graph",
+    "dims",
+    "phase",
+    "layout",
+    "batch_size",
+    "precision",
+    "optimizer",
+    "hardware",
+    "device_count",
+    "power_limit_w",
+    "step_time_s",
+    "duration_s",
+    "samples_per_epoch",
+    "epochs",
+    "evaluated_samples_per_epoch",
+    "energy_j",
+    "energy_scope",
+    "mean_power_w",
+    "power_scope",
+    "note",
+)
 _LARGEST_BYTES = 100_000_000
 _LONGEST_MESSAGE = 200
 # float() takes more: 1_000, nan, infinity.

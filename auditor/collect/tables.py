@@ -21,42 +21,13 @@ from auditor.calibration.profiles import (
     Network,
     write_networks,
 )
+from auditor.calibration.runs import RUN_COLUMNS
 from auditor.collect.configuration import TRAIN
 from auditor.collect.device import REPLAY
 from auditor.collect.kernels import kernels_from
 from auditor.collect.store import MEASURED, Store, StoredRun
 from auditor.errors import CalibrationError, HardwareError
 from auditor.hardware import Accelerator, resolve
-
-COLUMNS = (
-    "run_id",
-    "source",
-    "source_path",
-    "licence",
-    "quality",
-    "family",
-    "graph",
-    "dims",
-    "phase",
-    "layout",
-    "batch_size",
-    "precision",
-    "optimizer",
-    "hardware",
-    "device_count",
-    "power_limit_w",
-    "step_time_s",
-    "duration_s",
-    "samples_per_epoch",
-    "epochs",
-    "evaluated_samples_per_epoch",
-    "energy_j",
-    "energy_scope",
-    "mean_power_w",
-    "power_scope",
-    "note",
-)
-"""In the order of calibration/runs.csv; all of schemas/runs.schema.json."""
 
 RUNS, NETWORKS, PROFILES = "runs.csv", "networks.csv", "profiles.csv.gz"
 _LONGEST_NOTE = 1000
@@ -209,7 +180,7 @@ def _networks(store: Store, runs: Iterable[StoredRun]) -> tuple[list[Network], l
 
 def _texts(rows: Iterable[Row], networks: Iterable[Network]) -> dict[str, str]:
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, COLUMNS, restval="", lineterminator="\n")
+    writer = csv.DictWriter(stream, RUN_COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     with TemporaryDirectory(prefix="auditor-") as name:
@@ -234,7 +205,7 @@ def _joined(base: Path, name: str, own: str) -> str:
         CalibrationError: `base` has no such table, or one with other columns.
     """
     before = _read(base / name)
-    columns = {RUNS: COLUMNS, NETWORKS: NETWORK_COLUMNS, PROFILES: KERNEL_COLUMNS}[name]
+    columns = {RUNS: RUN_COLUMNS, NETWORKS: NETWORK_COLUMNS, PROFILES: KERNEL_COLUMNS}[name]
     there = list(csv.DictReader(io.StringIO(before, newline="")))
     if not there or set(there[0]) != set(columns):
         raise CalibrationError(f"{base / name}: has other columns than {', '.join(columns)}")

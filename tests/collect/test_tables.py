@@ -15,13 +15,13 @@ import pytest
 from collecting import DEVICE, configuration, measured_outcome, stored
 
 from auditor.calibration.profiles import read_networks
-from auditor.calibration.runs import read_runs, schema
+from auditor.calibration.runs import RUN_COLUMNS, read_runs, schema
 from auditor.calibration.samples import samples
 from auditor.collect.configuration import Network
 from auditor.collect.folder import write_folder
 from auditor.collect.kernels import kernels_from, kernels_text
 from auditor.collect.store import Outcome, Store, StoredNetwork, opened
-from auditor.collect.tables import COLUMNS, row_of, tables
+from auditor.collect.tables import row_of, tables
 from auditor.errors import CalibrationError, HardwareError, OutputError
 from auditor.step.kernels import Kernels
 
@@ -73,7 +73,7 @@ def test_kernels_are_read_as_they_were_written() -> None:
 
 
 def test_columns_are_those_of_the_schema() -> None:
-    assert set(COLUMNS) == set(schema()["properties"])
+    assert set(RUN_COLUMNS) == set(schema()["properties"])
 
 
 def test_a_row_by_hand() -> None:
