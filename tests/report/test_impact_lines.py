@@ -34,7 +34,10 @@ def test_a_cost_stands_only_where_there_is_a_price() -> None:
     energy = found.estimate.energy
     assert energy is not None
     shown = rows_of(found)["cost"]
-    assert shown.startswith(f"{100 * energy.node_kwh.median:.3g} EUR (")
+    amount, currency, _ = shown.split(maxsplit=2)
+    # 100 EUR for a kWh, in three digits.
+    assert float(amount) == pytest.approx(100 * energy.node_kwh.median, rel=5e-3)
+    assert currency == "EUR"
     assert shown.endswith("for electricity (node)")
     both = rows_of(audited(price_per_kwh=1.0, price_per_device_hour=2.0))["cost"]
     assert "for electricity (node); " in both and both.endswith("for the devices' hours")
