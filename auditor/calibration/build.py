@@ -69,7 +69,7 @@ def built(folder: Path) -> dict[str, Any]:
         "level": LEVEL,
         "hardware": sorted({run.hardware for run in data.runs}),
         "precisions": sorted({run.precision for run in data.runs}),
-        "farthest": _significant(farthest(model.core, data)),
+        "farthest": _significant(farthest(model, data)),
         "tables": {name: _sha256(folder / name) for name in TABLES},
         "versions": {name: version(name) for name in ("numpy", "scipy", "scikit-learn")},
         "run_count": len(data.runs),

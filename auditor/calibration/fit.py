@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,15 +15,33 @@ from auditor.step.artefact import GROUPS, Residual
 from auditor.step.kernels import Floats
 
 LEVEL = 0.90
-# Of the residual's Gaussian process: how alike two networks must be to tell of one another (in
-# the units of `features`), how large the residual is, and how much of it is noise.
-LENGTH_SCALE, AMPLITUDE, NOISE = 0.8, 0.15, 0.08
 # A run further off than this is wrong or another network: it is not followed.
 _LARGEST_ERROR = 0.4
 _MOST_CENTRES = 600
 FAMILY_FOLDS = 8
 # Of networks of other families than one's own: how far the nearest is, for nearly all.
 _INSIDE = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """Of the residual's Gaussian process, in ln(time).
+
+    How alike two networks must be to tell of one another (in the units of `features`), how large
+    the residual is, and how much of it is noise.
+    """
+
+    length_scale: float = 0.8
+    amplitude: float = 0.15
+    noise: float = 0.08
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """All that is not fitted but chosen; `python -m benchmarks.selection` shows what by."""
+
+    settings: Settings = field(default_factory=Settings)
+    smoothing: Smoothing = field(default_factory=Smoothing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +59,22 @@ class TimeModel:
 
 
 def fit_time(
-    data: Samples, kernels: Samples | None = None, settings: Settings | None = None
+    data: Samples, kernels: Samples | None = None, choice: Choice | None = None
 ) -> TimeModel:
     """Fit the model of time; the same data give the same numbers.
 
     Of `kernels` those are taken whose device and source the steps are of too.
     """
-    core = fit_core(data, None if kernels is None else beside(kernels, data), settings)
-    return TimeModel(core, fit_residual(core, data))
+    choice = choice or Choice()
+    core = fit_core(data, None if kernels is None else beside(kernels, data), choice.settings)
+    return TimeModel(core, fit_residual(core, data, choice.smoothing))
 
 
 def _features(core: Core, data: Samples) -> Floats:
     return np.array([core.features(r, s) for r, s in zip(data.runs, data.sums, strict=True)])
 
 
-def fit_residual(core: Core, data: Samples) -> Residual:
+def fit_residual(core: Core, data: Samples, smoothing: Smoothing) -> Residual:
     """Fit the Gaussian process to what the roofline leaves, one point a network and set-up."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -63,14 +82,15 @@ def fit_residual(core: Core, data: Samples) -> Residual:
     left = np.clip(data.log_time - log_times(core, data), -_LARGEST_ERROR, _LARGEST_ERROR)
     places, points = _averaged(_features(core, data), left, [_network(r) for r in data.runs])
     chosen = _spread(places, _MOST_CENTRES)
-    kernel = ConstantKernel(AMPLITUDE**2) * RBF(LENGTH_SCALE) + WhiteKernel(NOISE**2)
+    likeness = ConstantKernel(smoothing.amplitude**2) * RBF(smoothing.length_scale)
+    kernel = likeness + WhiteKernel(smoothing.noise**2)
     process = GaussianProcessRegressor(kernel, alpha=0.0, optimizer=None)
     process.fit(places[chosen], points[chosen])
     return Residual(
         centres=places[chosen],
         weights=np.asarray(process.alpha_, np.float64),
-        length_scale=LENGTH_SCALE,
-        amplitude=AMPLITUDE,
+        length_scale=smoothing.length_scale,
+        amplitude=smoothing.amplitude,
     )
 
 
@@ -167,15 +187,15 @@ def _source(run: Run) -> str:
     return run.source or "own"
 
 
-def farthest(core: Core, data: Samples) -> float:
+def farthest(model: TimeModel, data: Samples) -> float:
     """Distance, in length scales, within which nearly all networks have one of another family."""
-    places = _features(core, data)
+    places = _features(model.core, data)
     families = np.array([_family(run) for run in data.runs])
     nearest = []
     for family in sorted(set(families)):
         mine, others = places[families == family], places[families != family]
         squares = ((mine[:, None, :] - others[None]) ** 2).sum(axis=2)
-        nearest += list(np.sqrt(squares.min(axis=1)) / LENGTH_SCALE)
+        nearest += list(np.sqrt(squares.min(axis=1)) / model.residual.length_scale)
     return float(np.quantile(nearest, _INSIDE))
 
 

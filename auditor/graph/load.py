@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,9 +17,7 @@ from auditor.errors import ModelLoadError
 from auditor.graph.order import ordered as _ordered
 from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
 from auditor.graph.structure import structure_sha256
-from auditor.graph.wire import WireError, without_weights
-
-_EXPORT_HINT = "export the model to ONNX (torch.onnx.export, tf2onnx, ...) and pass that file"
+from auditor.wire import EXPORT_HINT, read_header
 
 
 def load_model(path: Path) -> Model:
@@ -33,9 +30,9 @@ def load_model(path: Path) -> Model:
     """
     proto, file_bytes = _read_proto(path)
     if not proto.HasField("graph"):
-        raise ModelLoadError(f"{path}: no graph in the file; {_EXPORT_HINT}")
+        raise ModelLoadError(f"{path}: no graph in the file; {EXPORT_HINT}")
     if not proto.graph.node:
-        raise ModelLoadError(f"{path}: the graph has no nodes; {_EXPORT_HINT}")
+        raise ModelLoadError(f"{path}: the graph has no nodes; {EXPORT_HINT}")
     proto = _inline_functions(proto, path)
     graph = _graph(proto.graph, path)
     graph = _ordered(graph, path)
@@ -53,34 +50,13 @@ def load_model(path: Path) -> Model:
 
 def _read_proto(path: Path) -> tuple[ModelProto, int]:
     """Return the file's ModelProto without large payloads, and the size of the file in bytes."""
+    header = read_header(path)
     try:
-        with path.open("rb") as file:
-            file_bytes = os.fstat(file.fileno()).st_size
-            if file_bytes == 0:
-                raise ModelLoadError(f"{path}: the file is empty; {_EXPORT_HINT}")
-            # Not closed by hand: where the walk fails, its frames still hold views of the map.
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            header = without_weights(memoryview(mapped), _release(mapped))
-    except WireError as error:
-        raise ModelLoadError(
-            f"{path}: not an ONNX model, or a truncated one ({error}); "
-            "check the download or export it again"
-        ) from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ModelLoadError(f"{path}: cannot be read: {reason}; check the path") from error
-    try:
-        return ModelProto.FromString(header), file_bytes
+        return ModelProto.FromString(header.data), header.file_bytes
     except DecodeError as error:
         raise ModelLoadError(
-            f"{path}: not an ONNX model (protobuf cannot parse it); {_EXPORT_HINT}"
+            f"{path}: not an ONNX model (protobuf cannot parse it); {EXPORT_HINT}"
         ) from error
-
-
-def _release(mapped: mmap.mmap) -> Callable[[], None] | None:
-    """Let the system take back the pages read so far: skipping weights maps more than it reads."""
-    advice = getattr(mmap, "MADV_DONTNEED", None)
-    return None if advice is None else lambda: mapped.madvise(advice)
 
 
 def _inline_functions(proto: ModelProto, path: Path) -> ModelProto:

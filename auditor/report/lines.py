@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from auditor import units
+from auditor import escaping, units
 from auditor.energy import Scope
 from auditor.impacts import NotAssessed
 from auditor.interval import Interval
@@ -15,11 +15,7 @@ from auditor.report.forward import forward_row
 Row = impact_lines.Row
 TOP_OP_TYPES = 8
 NOT_ASSESSED = impact_lines.NOT_ASSESSED
-
-
-def printable(text: str) -> str:
-    """Replace what could drive a terminal or break a line: names come from strangers."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+printable = escaping.printable
 
 
 def span(interval: Interval, show: Callable[[float, float], str]) -> str:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from auditor import escaping
 from auditor.pipeline import Audit
 from auditor.report import lines
 from auditor.report.impact_lines import asked_tables
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|!~&])")
-
-
-def escaped(text: str) -> str:
-    """Take the meaning from every character that Markdown or HTML would act on.
-
-    A mention and a bare address have no special character; entities keep them from being
-    noticed where the text is shown.
-    """
-    plain = _SPECIAL.sub(r"\\\1", lines.printable(text))
-    return plain.replace("@", "&#64;").replace("://", "&#58;//").replace("www.", "www&#46;")
+escaped = escaping.markdown
 
 
 def render_markdown(audit: Audit) -> str:

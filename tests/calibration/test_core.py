@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from auditor.calibration.core import Core, fit_core, log_times
 from auditor.calibration.fit import (
-    AMPLITUDE,
-    NOISE,
+    Smoothing,
     fit_residual,
     fit_time,
     half_width,
@@ -181,7 +180,7 @@ def test_the_residual_shrinks_to_nothing_away_from_the_data() -> None:
     data = drawn(50)
     core = fit_core(data)
     shifted = Samples(data.runs, data.sums, data.log_time + 0.1)
-    residual = fit_residual(core, shifted)
+    residual = fit_residual(core, shifted, Smoothing())
     place = core.features(data.runs[0], data.sums[0])
     # One of fifty alike: the mean of a Gaussian process with that much noise, nearly 0.1.
     assert residual.at(place) == pytest.approx(0.1, abs=0.02)
@@ -195,9 +194,11 @@ def test_one_point_of_the_residual_by_hand() -> None:
     core = fit_core(data)
     left = 0.2
     modelled = log_times(core, data)
-    residual = fit_residual(core, Samples(data.runs, data.sums, modelled + left))
+    residual = fit_residual(
+        core, Samples(data.runs, data.sums, modelled + left), Smoothing(amplitude=0.15, noise=0.08)
+    )
     place = core.features(data.runs[0], data.sums[0])
-    expected = left * AMPLITUDE**2 / (AMPLITUDE**2 + NOISE**2)
+    expected = left * 0.15**2 / (0.15**2 + 0.08**2)
     assert residual.at(place) == pytest.approx(expected, rel=1e-9)
     assert len(place) == len(GROUPS) + 2
 

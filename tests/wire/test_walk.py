@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import ModelProto, TensorProto, helper
 
-from auditor.graph.wire import KEPT_INTEGER_BYTES, VERBATIM_BYTES, WireError, without_weights
+from auditor.wire import KEPT_INTEGER_BYTES, VERBATIM_BYTES, WireError, without_weights
 
 BIG = 1500  # elements; 6000 bytes of float32
 

@@ -1,0 +1,21 @@
+"""An ONNX file's bytes without its weights, and without onnx."""
+
+from auditor.wire.file import EXPORT_HINT, Header, read_header
+from auditor.wire.walk import (
+    KEPT_INTEGER_BYTES,
+    MAX_NESTING,
+    VERBATIM_BYTES,
+    WireError,
+    without_weights,
+)
+
+__all__ = [
+    "EXPORT_HINT",
+    "KEPT_INTEGER_BYTES",
+    "MAX_NESTING",
+    "VERBATIM_BYTES",
+    "Header",
+    "WireError",
+    "read_header",
+    "without_weights",
+]
