@@ -26,7 +26,7 @@ _COMPARED = "compared"
 _MAX_SAM = 1e6
 _PLAN = {f.name for f in fields(Plan)} - {"accuracy"}
 _LIFE = {f.name for f in fields(Lifecycle)}
-_BESIDE = {"hardware_file", "plan_file", "strict", "calibration"}
+_BESIDE = {"hardware_file", "plan_file", "strict", "calibration", "timeout_s"}
 
 
 @click.command(

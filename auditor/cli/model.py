@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli.deadline import deadline
 from auditor.cli.output import write
 from auditor.cli.pairs import shapes as shapes_of
 from auditor.cli.pairs import sizes
@@ -91,6 +92,7 @@ _FILE = click.Path(path_type=Path)
 @click.option("--measure", is_flag=True, help="Run the forward pass on the GPU; correct by it.")
 @click.option("--measure-device", type=int, default=0, metavar="N", help="CUDA's number of it.")
 @click.option("--strict", is_flag=True, help="Fail on operators without a cost.")
+@deadline
 @click.option(
     "--format", "form", type=click.Choice(["text", "json", "markdown", "html"]), default="text"
 )
