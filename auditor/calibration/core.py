@@ -50,7 +50,7 @@ class Settings:
     noise: float = 0.07
     kernel_noise: float = 0.23
     fewest_runs: int = 25
-    counted_runs: int = 200
+    counted_runs: int = 1000
     steps: int = 30
 
 
