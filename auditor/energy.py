@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from auditor.interval import Interval, log_interval
-from auditor.step import Confidence, Step
 from auditor.units import J_PER_KWH
 from auditor.workload import Workload
+
+if TYPE_CHECKING:  # a check that reads its cache has use for scopes and scores, and for no step
+    from auditor.step import Confidence, Step
 
 
 class Scope(StrEnum):

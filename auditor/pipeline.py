@@ -78,8 +78,10 @@ class Audit:
         return self.beyond.impacts
 
 
-def audit(request: Request) -> Audit:
+def audit(request: Request, of: Sized | None = None) -> Audit:
     """Audit one model: static profile, training estimate, impacts, scores.
+
+    `of` is the model at the sizes of this very plan, where a caller has it already.
 
     Raises:
         AuditError: the model, the plan, the hardware or the region is not usable; the
@@ -88,7 +90,7 @@ def audit(request: Request) -> Audit:
     plan = validated(request.plan)
     setting = resolved(plan, request.hardware_file)
     tracing = Tracing(request.trace_inputs) if request.trace else None
-    of = sized(request.path, plan, setting.precision_name, tracing)
+    of = of or sized(request.path, plan, setting.precision_name, tracing)
     _require_costs(request, of.profile)
     artefact, brief = _calibrated(request, of, setting)
     step = training_step(of.profile, setting.hardware.accelerator, of.workload, artefact)

@@ -16,6 +16,7 @@ import click
 from auditor import __version__
 from auditor.cli.calibrate import calibrate_command
 from auditor.cli.card import card_command
+from auditor.cli.check import check_command
 from auditor.cli.collect import collect_command
 from auditor.cli.compare import compare_command
 from auditor.cli.crosscheck import crosscheck_command
@@ -75,6 +76,7 @@ cli.add_command(collect_command, "collect")
 cli.add_command(compare_command, "compare")
 cli.add_command(measure_command, "measure")
 cli.add_command(card_command, "card")
+cli.add_command(check_command, "check")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,8 +12,8 @@ import click
 from auditor.errors import OutputError
 
 
-def write(text: str, path: Path | None) -> None:
-    """Print `text`, or put it into the file at `path` in one move.
+def write(text: str, path: Path | None, option: str = "-o") -> None:
+    """Print `text`, or put it into the file at `path` in one move; `option` names the file.
 
     Raises:
         OutputError: the file cannot be written; what was there before is untouched.
@@ -28,7 +28,9 @@ def write(text: str, path: Path | None) -> None:
             _replace(path.resolve(), text)
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         reason = getattr(error, "strerror", None) or str(error)
-        raise OutputError(f"{path}: cannot be written: {reason}; choose another -o file") from error
+        raise OutputError(
+            f"{path}: cannot be written: {reason}; choose another {option} file"
+        ) from error
 
 
 def _print(text: str) -> None:

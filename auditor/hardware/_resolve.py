@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.errors import HardwareError
 from auditor.hardware._names import compact, tokens
@@ -119,7 +120,16 @@ def resolve(name: str, extra: Sequence[Accelerator] = ()) -> Resolution:
 
     Raises HardwareError if no row, or several without a default, fit.
     """
-    name = _checked(name)
+    return _resolve(_checked(name), tuple(extra))
+
+
+@lru_cache(maxsize=256)
+def _resolve(name: str, extra: tuple[Accelerator, ...]) -> Resolution:
+    """Resolve a name that has been checked; those who look for a device ask for each many times.
+
+    Raises:
+        HardwareError: as `resolve` does.
+    """
     hidden = {row.id for row in extra}
     rows = (*extra, *(row for row in catalogue() if row.id not in hidden))
     exact = _exact(name, extra) or _exact(name, rows)

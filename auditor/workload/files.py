@@ -9,10 +9,21 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.errors import PlanError
+from auditor.reading import read_limited
 from auditor.workload.lifecycle import LIFECYCLE_INTEGERS, LIFECYCLE_TEXTS, Lifecycle
 from auditor.workload.plan import Plan
 
 MAX_FILE_BYTES = 1_000_000
+# What `audit check` reads beside a plan, in the same table.
+CHECK_KEYS = (
+    "models",
+    "limits",
+    "presets",
+    "tolerance",
+    "reference",
+    "hardware_file",
+    "calibration",
+)
 MAX_DIGITS = 18  # of one dimension; Python itself refuses to read some thousands
 _INTEGERS = LIFECYCLE_INTEGERS | {
     "batch_size",
@@ -48,6 +59,8 @@ def read_plan_file(path: Path) -> Plan:
 def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
     """Return the plan in the nearest pyproject.toml with ``[tool.auditor]``, upwards of `start`.
 
+    The keys that only `audit check` reads are left out.
+
     Raises:
         PlanError: that table is not a plan.
     """
@@ -59,7 +72,8 @@ def find_project_plan(start: Path) -> tuple[Plan, Path] | None:
             if table is not None and not isinstance(table, dict):
                 raise PlanError(f"{path}: tool.auditor must be a table of a plan's keys")
             if table is not None:
-                return plan_from_table(table, f"{path} [tool.auditor]"), path
+                plan = {key: entry for key, entry in table.items() if key not in CHECK_KEYS}
+                return plan_from_table(plan, f"{path} [tool.auditor]"), path
     return None
 
 
@@ -72,9 +86,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     import tomllib  # most audits have no file to read
 
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PlanError(f"{path}: larger than {MAX_FILE_BYTES} bytes; a plan is a short file")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_limited(path, MAX_FILE_BYTES).decode("utf-8"))
     except (ValueError, RecursionError) as error:  # TOML, UTF-8, endless numbers or nesting
         raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
