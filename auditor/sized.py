@@ -57,18 +57,47 @@ def sized(path: Path, plan: Plan, precision_name: str, tracing: Tracing | None =
         PlanError: the plan contradicts itself or the model.
     """
     model = load_model(path)
-    bound, shaped, notes = _shapes(path, model, plan, tracing)
-    plan = _with_bound_batch(plan, bound)
-    work = workload(plan, precision_name, _sequence_length(bound, model))
+    return profiled(shapes(path, model, plan, tracing), plan, precision_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """A model whose sizes are known, before a numeric mode is; `notes` as in `Sized`."""
+
+    model: Model
+    bound: BoundInputs
+    shaped: ShapedGraph
+    notes: tuple[str, ...]
+
+
+def profiled(of: Shapes, plan: Plan, precision_name: str) -> Sized:
+    """Profile a model in one numeric mode, at the sizes it has under `plan`.
+
+    Raises:
+        PlanError: the plan contradicts itself or the model.
+    """
+    plan = _with_bound_batch(plan, of.bound)
+    work = workload(plan, precision_name, _sequence_length(of.bound, of.model))
     return Sized(
-        model=model,
-        bound=bound,
-        shaped=shaped,
+        model=of.model,
+        bound=of.bound,
+        shaped=of.shaped,
         plan=plan,
         workload=work,
-        profile=_profile(shaped, bound, work, plan),
-        notes=notes,
+        profile=_profile(of.shaped, of.bound, work, plan),
+        notes=of.notes,
     )
+
+
+def under(of: Sized, plan: Plan) -> Sized:
+    """The same network under another plan that says the same of the graph (`Plan.of_the_graph`).
+
+    Raises:
+        PlanError: tokens are given, and the model has no sequence to count them by.
+    """
+    said = _with_bound_batch(plan, of.bound)
+    work = workload(said, of.workload.precision, of.workload.sequence_length)
+    return replace(of, plan=said, workload=work)
 
 
 def static_profile(path: Path, plan: Plan) -> Profile:
@@ -82,23 +111,27 @@ def static_profile(path: Path, plan: Plan) -> Profile:
     return sized(path, plan, plan.precision or "fp32").profile
 
 
-def _shapes(
-    path: Path, model: Model, plan: Plan, tracing: Tracing | None
-) -> tuple[BoundInputs, ShapedGraph, tuple[str, ...]]:
-    """Return the inputs and the graph at their sizes, and what is to be said of a trace."""
+def shapes(path: Path, model: Model, plan: Plan, tracing: Tracing | None = None) -> Shapes:
+    """Give a model the sizes of a plan; `path` is opened only to trace it.
+
+    Raises:
+        ModelError: a dimension is not bound.
+        PlanError: the plan contradicts the model.
+    """
     bindings = Bindings(
         batch_size=plan.batch_size or DEFAULT_BATCH_SIZE, dims=plan.dims, shapes=plan.shapes
     )
     bound = bind_inputs(model.graph, bindings)
     given = Given(assumed=plan.assume, price=_price)
     if tracing is None:
-        return bound, _expanded(infer_shapes(model, bound, given), model), ()
+        expanded = _expanded(infer_shapes(model, bound, given), model)
+        return Shapes(model, bound, expanded, ())
     # Imported only here: it loads all of onnx, and onnxruntime where it is there.
     from auditor.measure.trace import Source, traced
 
     source = Source(path=path, model=model, bound=bound, inputs_file=tracing.inputs)
     found = traced(source, lambda sizes: infer_shapes(model, bound, replace(given, traced=sizes)))
-    return bound, _expanded(found.shaped, model), (found.note,)
+    return Shapes(model, bound, _expanded(found.shaped, model), (found.note,))
 
 
 def _price(operations: Sequence[Operation]) -> tuple[int, ...]:

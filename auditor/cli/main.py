@@ -25,7 +25,9 @@ from auditor.cli.measure import measure_command
 from auditor.cli.model import model_command
 from auditor.cli.reconcile import reconcile_command
 from auditor.cli.regions import regions_command
+from auditor.cli.sweep import sweep_command
 from auditor.errors import AuditError
+from auditor.escaping import log_lines, printable
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -74,6 +76,7 @@ cli.add_command(reconcile_command, "reconcile")
 cli.add_command(calibrate_command, "calibrate")
 cli.add_command(collect_command, "collect")
 cli.add_command(compare_command, "compare")
+cli.add_command(sweep_command, "sweep")
 cli.add_command(measure_command, "measure")
 cli.add_command(card_command, "card")
 cli.add_command(check_command, "check")
@@ -107,7 +110,7 @@ def _message(error: AuditError | click.ClickException) -> str:
 
 
 def _fail(message: str) -> int:
-    # A message may quote a name from the model, which is not to drive the terminal.
-    safe = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in message)
-    click.echo(f"error: {safe}", err=True)
+    # A message may quote a name from the model, which is not to drive the terminal, nor to be
+    # taken for a command by what reads a log.
+    click.echo(log_lines(f"error: {printable(message)}"), err=True)
     return EXIT_ERROR

@@ -1,6 +1,7 @@
 """An ONNX file's bytes without its weights, and without onnx."""
 
-from auditor.wire.file import EXPORT_HINT, Header, read_header
+from auditor.wire.file import EXPORT_HINT, Header, header_of, read_header
+from auditor.wire.ranges import RangeError, Ranges
 from auditor.wire.walk import (
     KEPT_INTEGER_BYTES,
     MAX_NESTING,
@@ -15,7 +16,10 @@ __all__ = [
     "MAX_NESTING",
     "VERBATIM_BYTES",
     "Header",
+    "RangeError",
+    "Ranges",
     "WireError",
+    "header_of",
     "read_header",
     "without_weights",
 ]

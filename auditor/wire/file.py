@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.errors import ModelLoadError
+from auditor.wire.ranges import Ranges
 from auditor.wire.walk import WireError, without_weights
 
 EXPORT_HINT = "export the model to ONNX (torch.onnx.export, tf2onnx, ...) and pass that file"
@@ -43,13 +44,32 @@ def read_header(path: Path) -> Header:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             return Header(without_weights(memoryview(mapped), _release(mapped)), file_bytes)
     except WireError as error:
-        raise ModelLoadError(
-            f"{path}: not an ONNX model, or a truncated one ({error}); "
-            "check the download or export it again"
-        ) from error
+        raise _no_model(path, error) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ModelLoadError(f"{path}: cannot be read: {reason}; check the path") from error
+
+
+def header_of(data: Ranges, name: str) -> Header:
+    """Read a file that is elsewhere past its weights; `name` is what an error calls it.
+
+    Raises:
+        ModelLoadError: it is empty, or its bytes are not a protobuf message.
+        OSError: a range does not come, or not whole.
+    """
+    if not data.size:
+        raise ModelLoadError(f"{name}: the file is empty; {EXPORT_HINT}")
+    try:
+        return Header(without_weights(data), data.size)
+    except WireError as error:
+        raise _no_model(name, error) from error
+
+
+def _no_model(name: Path | str, error: WireError) -> ModelLoadError:
+    return ModelLoadError(
+        f"{name}: not an ONNX model, or a truncated one ({error}); "
+        "check the download or export it again"
+    )
 
 
 def _release(mapped: mmap.mmap) -> Callable[[], None] | None:

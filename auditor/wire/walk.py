@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from auditor.wire.ranges import Ranges
+
 # A message this small cannot hold a payload worth skipping: kept as it is.
 VERBATIM_BYTES = 1024
 # Integer tensors up to this size carry shapes, axes, indices: their values are kept.
@@ -52,7 +54,7 @@ class WireError(ValueError):
         self.offset = offset
 
 
-def without_weights(data: memoryview, release: Callable[[], None] | None = None) -> bytes:
+def without_weights(data: memoryview | Ranges, release: Callable[[], None] | None = None) -> bytes:
     """Return the serialized model in `data` with the payload of large tensors left out.
 
     `release` is called every so often, at moments when nothing refers to `data` but the
@@ -67,7 +69,7 @@ def without_weights(data: memoryview, release: Callable[[], None] | None = None)
     return b"".join(_Walk(data, release).pieces(0, len(data), "model", 0))
 
 
-def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def _varint(data: memoryview | Ranges, at: int, end: int) -> tuple[int, int]:
     """Decode one varint; return it and the offset after it."""
     if at < end and data[at] < 0x80:  # by far the commonest case
         return data[at], at + 1
@@ -82,7 +84,9 @@ def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
     raise WireError("truncated or overlong varint", at)
 
 
-def _fields(data: memoryview, start: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
+def _fields(
+    data: memoryview | Ranges, start: int, end: int
+) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield (field number, wire type, start of field, start of value, end of value)."""
     at = start
     while at < end:
@@ -122,7 +126,7 @@ class _Walk:
     Chunks are copied, not sliced: what is kept is small, and a slice would hold its page.
     """
 
-    def __init__(self, data: memoryview, release: Callable[[], None] | None) -> None:
+    def __init__(self, data: memoryview | Ranges, release: Callable[[], None] | None) -> None:
         self.data = data
         self.release = release
         self.dropped = 0

@@ -84,6 +84,11 @@ class Plan:
             lifecycle=self.lifecycle.over(other.lifecycle),
         )
 
+    def of_the_graph(self) -> Plan:
+        """Return what of this plan the costs of a step depend on, the rest not said."""
+        nothing: dict[str, Any] = dict.fromkeys(_BESIDE_THE_GRAPH)
+        return replace(self, lifecycle=Lifecycle(), **nothing)
+
 
 # Beyond these no training exists, and arithmetic would overflow.
 MAX_COUNT = 10**9 - 1
@@ -92,6 +97,28 @@ MAX_PUE = 100.0
 
 # No more than a label, and nothing in it that would drive a terminal.
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,12}")
+# What decides on how much is trained, on what, where and at which price, and on no operator's cost.
+_BESIDE_THE_GRAPH = (
+    "samples",
+    "tokens",
+    "epochs",
+    "link_bytes_per_s",
+    "input_pipeline_samples_per_s",
+    "power_limit_w",
+    "trials",
+    "hardware",
+    "region",
+    "pue",
+    "scope",
+    "carbon_gco2e_per_kwh",
+    "wue_l_per_kwh",
+    "price_per_kwh",
+    "price_per_device_hour",
+    "currency",
+    "lifetime_years",
+    "device_utilisation",
+    "accuracy",
+)
 _TABLES = ("dims", "shapes", "assume", "lifecycle")
 _COUNTS = ("batch_size", "gradient_accumulation", "devices", "trials", "checkpointing")
 _AMOUNTS = (

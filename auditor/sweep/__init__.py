@@ -1,0 +1,1 @@
+"""Layer 18: a fleet of models, each on every hardware and plan, one row each."""

@@ -1,0 +1,166 @@
+"""Models behind URLs: an S3 server and a web server on loopback, read by ranges."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from builders import DATA
+from fleet import heavy, rows, run
+
+EXAMPLES = DATA.parents[1] / "examples"
+ASKED = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6", "--processes", "1", "-o", "all.jsonl")
+BUCKET = "models"
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[dict[str, str]]:
+    """An S3 server; what a client needs in its environment."""
+    pytest.importorskip("s3fs")
+    server_of = pytest.importorskip("moto.server")
+    boto3 = pytest.importorskip("boto3")
+    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    _, port = server.get_host_and_port()
+    address = f"http://127.0.0.1:{port}"
+    client = boto3.client(
+        "s3",
+        endpoint_url=address,
+        **dict.fromkeys(("aws_access_key_id", "aws_secret_access_key"), "any"),
+        region_name="us-east-1",
+    )
+    client.create_bucket(Bucket=BUCKET)
+    for name, content in {
+        "zoo/resnet50.onnx": (EXAMPLES / "resnet50.onnx").read_bytes(),
+        "zoo/deep/heavy.onnx": heavy(12, 512).SerializeToString(),
+        "zoo/deep/broken.onnx": b"no model",
+        "zoo/readme.txt": b"not for us",
+    }.items():
+        client.put_object(Bucket=BUCKET, Key=name, Body=content)
+    yield {
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": address,
+    }
+    server.stop()
+
+
+@pytest.mark.parametrize(
+    ("url", "names"),
+    [
+        ("s3://models/zoo", ["deep/broken", "deep/heavy", "resnet50"]),
+        ("s3://models/zoo/*.onnx", ["resnet50"]),
+        ("s3://models/zoo/**/*.onnx", ["deep/broken", "deep/heavy", "resnet50"]),
+        ("s3://models/zoo/resnet50.onnx", ["resnet50"]),
+    ],
+)
+def test_models_in_a_bucket(s3: dict[str, str], tmp_path: Path, url: str, names: list[str]) -> None:
+    ran = run(url, *ASKED, cwd=tmp_path, **s3)
+    assert ran.returncode == 0, ran.stderr
+    found = rows(tmp_path / "all.jsonl")
+    assert [r["source"] for r in found] == [f"s3://models/zoo/{name}.onnx" for name in names]
+    for row in found:
+        assert row["status"] == ("failed" if "broken" in row["source"] else "ok")
+
+
+def test_a_model_in_a_bucket_is_as_it_is_on_disk(s3: dict[str, str], tmp_path: Path) -> None:
+    assert run("s3://models/zoo/resnet50.onnx", *ASKED, cwd=tmp_path, **s3).returncode == 0
+    (remote,) = rows(tmp_path / "all.jsonl")
+    assert run(EXAMPLES / "resnet50.onnx", *ASKED, cwd=tmp_path).returncode == 0
+    (local,) = rows(tmp_path / "all.jsonl")
+    own = {"source", "read_bytes", "read_requests"}
+    assert {k: v for k, v in remote.items() if k not in own} == {
+        k: v for k, v in local.items() if k not in own
+    }
+    assert remote["read_bytes"] == (EXAMPLES / "resnet50.onnx").stat().st_size
+    assert local["read_bytes"] is None
+
+
+def test_weights_in_a_bucket_are_not_read(s3: dict[str, str], tmp_path: Path) -> None:
+    ran = run("s3://models/zoo/deep/heavy.onnx", *ASKED, "--summary", cwd=tmp_path, **s3)
+    (row,) = rows(tmp_path / "all.jsonl")
+    assert row["status"] == "ok"
+    # 12 matrices of 1 MiB; a head of each, in blocks of 4 KiB.
+    assert row["model_file_bytes"] > 12 * 2**20
+    assert row["read_bytes"] < 30 * 4096
+    assert f"{row['read_bytes']:,} bytes read of {row['model_file_bytes']:,} stored" in ran.stdout
+
+
+def test_what_is_not_in_a_bucket_is_a_row(s3: dict[str, str], tmp_path: Path) -> None:
+    ran = run("s3://models/none.onnx", "s3://models/zoo/resnet50.onnx", *ASKED, cwd=tmp_path, **s3)
+    assert ran.returncode == 0
+    missing, found = rows(tmp_path / "all.jsonl")
+    assert "s3://models/none.onnx: cannot be read: there is no such file" in missing["error"]
+    assert found["status"] == "ok"
+
+
+class _WithRanges(SimpleHTTPRequestHandler):
+    """Files with ranges, which the standard library's server does not serve."""
+
+    def do_GET(self) -> None:
+        content = Path(self.translate_path(self.path)).read_bytes()
+        said = self.headers.get("Range")
+        if said is None:
+            self._send(200, content, {})
+            return
+        first, last = (int(end) for end in said.removeprefix("bytes=").split("-"))
+        part = content[first : last + 1]
+        self._send(206, part, {"Content-Range": f"bytes {first}-{last}/{len(content)}"})
+
+    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, said in {**headers, "Accept-Ranges": "bytes"}.items():
+            self.send_header(name, said)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+class _Stubborn(_WithRanges):
+    """Sends all of a file, whatever is asked for."""
+
+    def do_GET(self) -> None:
+        self._send(200, Path(self.translate_path(self.path)).read_bytes(), {})
+
+
+def served(handler: type[BaseHTTPRequestHandler], folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:  # type: ignore[arg-type]
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    pytest.importorskip("aiohttp")
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "heavy.onnx").write_bytes(heavy(12, 512).SerializeToString())
+    yield from served(_WithRanges, tmp_path / "www")
+
+
+def test_a_model_on_the_web(web: str, tmp_path: Path) -> None:
+    ran = run(f"{web}/heavy.onnx", *ASKED, cwd=tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    (row,) = rows(tmp_path / "all.jsonl")
+    assert row["source"] == f"{web}/heavy.onnx"
+    assert row["read_bytes"] < 30 * 4096
+
+
+def test_a_server_without_ranges_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("aiohttp")
+    (tmp_path / "heavy.onnx").write_bytes(heavy(2, 512).SerializeToString())
+    for address in served(_Stubborn, tmp_path):
+        ran = run(f"{address}/heavy.onnx", *ASKED, cwd=tmp_path)
+        assert ran.returncode == 2
+        (row,) = rows(tmp_path / "all.jsonl")
+        assert "does not serve ranges" in row["error"]
