@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-from auditor.costs.records import Cost, Family, Grads, UnknownCost, Work
+from auditor.costs.records import NOTHING, Cost, Family, Grads, UnknownCost, Work
 from auditor.shapes import MissingValueError, Operation
 
 Formula = Callable[[Operation, Grads], Cost | UnknownCost]
@@ -127,11 +127,32 @@ def cost_of(operation: Operation, grads: Grads) -> Cost | UnknownCost:
     if lacking is not None:
         return UnknownCost(lacking)
     try:
-        return function(operation, frozenset() if key in _FLAT else grads)
+        cost = function(operation, frozenset() if key in _FLAT else grads)
     except MissingValueError as error:
         return UnknownCost(str(error))
     except _NOT_OF_THE_STANDARD as error:
         return UnknownCost(f"its inputs or attributes are not those of the standard ({error!r})")
+    return UnknownCost(_IMPOSSIBLE) if isinstance(cost, Cost) and _is_impossible(cost) else cost
+
+
+_IMPOSSIBLE = "its attributes make less than nothing of it: they are not those of the standard"
+
+
+def _is_impossible(cost: Cost) -> bool:
+    """Whether an attribute out of its range made a part of the cost negative."""
+    works = (cost.forward, cost.backward, cost.training_forward or NOTHING)
+    return cost.extra_saved_bytes < 0 or any(
+        min(
+            w.macs,
+            w.other_flops,
+            w.read_bytes,
+            w.written_bytes,
+            w.weight_read_bytes,
+            w.weight_written_bytes,
+        )
+        < 0
+        for w in works
+    )
 
 
 def _lacking(operation: Operation) -> str | None:

@@ -1,6 +1,7 @@
 """Layer 1: an ONNX file as typed, read-only records, without its weights."""
 
-from auditor.graph.load import array_to_proto, graph_from_proto, load_model
+from auditor.graph.load import array_to_proto, graph_from_proto, load_model, model_of
+from auditor.graph.local_functions import inlined
 from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
 
 __all__ = [
@@ -12,5 +13,7 @@ __all__ = [
     "Tensor",
     "array_to_proto",
     "graph_from_proto",
+    "inlined",
     "load_model",
+    "model_of",
 ]

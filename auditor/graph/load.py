@@ -14,10 +14,12 @@ from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, numpy_helper
 
 from auditor.errors import ModelLoadError
+from auditor.graph.local_functions import inlined
 from auditor.graph.order import ordered as _ordered
 from auditor.graph.records import Dim, Graph, Model, Node, Shape, Tensor
+from auditor.graph.standard import require_standard
 from auditor.graph.structure import structure_sha256
-from auditor.wire import EXPORT_HINT, read_header
+from auditor.wire import EXPORT_HINT, Header, read_header
 
 
 def load_model(path: Path) -> Model:
@@ -28,49 +30,49 @@ def load_model(path: Path) -> Model:
     Raises:
         ModelLoadError: no such file, not ONNX, truncated, or without a graph.
     """
-    proto, file_bytes = _read_proto(path)
+    return model_of(read_header(path), path)
+
+
+def model_of(header: Header, path: Path) -> Model:
+    """Read the structure out of a file's bytes without weights; `path` is for its name alone.
+
+    Raises:
+        ModelLoadError: not ONNX, or without a graph.
+    """
+    proto = _parsed(header, path)
     if not proto.HasField("graph"):
         raise ModelLoadError(f"{path}: no graph in the file; {EXPORT_HINT}")
     if not proto.graph.node:
         raise ModelLoadError(f"{path}: the graph has no nodes; {EXPORT_HINT}")
-    proto = _inline_functions(proto, path)
+    proto = inlined(proto, path)
     graph = _graph(proto.graph, path)
     graph = _ordered(graph, path)
+    _require_text(path, *(o.domain for o in proto.opset_import))
     opset_imports = {_domain(o.domain): int(o.version) for o in proto.opset_import}
     return Model(
         path=os.fsencode(path).decode("utf-8", "replace"),
-        file_bytes=file_bytes,
+        file_bytes=header.file_bytes,
         graph=graph,
         opset_imports=MappingProxyType(opset_imports),
         ir_version=int(proto.ir_version),
-        producer=f"{proto.producer_name} {proto.producer_version}".strip(),
+        producer=f"{_said(proto.producer_name)} {_said(proto.producer_version)}".strip(),
         structure_sha256=structure_sha256(graph, opset_imports),
     )
 
 
-def _read_proto(path: Path) -> tuple[ModelProto, int]:
-    """Return the file's ModelProto without large payloads, and the size of the file in bytes."""
-    header = read_header(path)
+def _parsed(header: Header, path: Path) -> ModelProto:
+    """Parse what the walk over the file left of it.
+
+    Raises:
+        ModelLoadError: it is no ModelProto.
+    """
     try:
-        return ModelProto.FromString(header.data), header.file_bytes
+        parsed: ModelProto = ModelProto.FromString(header.data)
     except DecodeError as error:
         raise ModelLoadError(
             f"{path}: not an ONNX model (protobuf cannot parse it); {EXPORT_HINT}"
         ) from error
-
-
-def _inline_functions(proto: ModelProto, path: Path) -> ModelProto:
-    """Replace calls of the model's own functions by their bodies, which is what runs."""
-    if not proto.functions:
-        return proto
-    import onnx.inliner
-
-    try:
-        return onnx.inliner.inline_local_functions(proto)
-    except (RuntimeError, ValueError) as error:
-        raise ModelLoadError(
-            f"{path}: its local functions cannot be inlined: {error}; export without functions"
-        ) from error
+    return parsed
 
 
 def _domain(name: str) -> str:
@@ -95,7 +97,7 @@ def tensor_from_proto(proto: TensorProto) -> Tensor:
         except (ValueError, TypeError, KeyError):  # elements and dimensions disagree
             value = None
     dims = tuple(int(d) for d in proto.dims)
-    return Tensor(proto.name, dtype_name(proto.data_type), dims, value)
+    return Tensor(_said(proto.name), dtype_name(proto.data_type), dims, value)
 
 
 def _dim(dim: Any) -> Dim:
@@ -103,7 +105,7 @@ def _dim(dim: Any) -> Dim:
     if kind == "dim_value":
         # Some exporters write a dynamic dimension as -1 or 0.
         return int(dim.dim_value) if dim.dim_value > 0 else None
-    return str(dim.dim_param) if kind == "dim_param" and dim.dim_param else None
+    return _said(dim.dim_param) if kind == "dim_param" and dim.dim_param else None
 
 
 def _value_info(info: Any) -> Tensor:
@@ -120,8 +122,13 @@ def _text(value: bytes) -> str:
     return value.decode("utf-8", "replace")
 
 
+def _said(value: str | bytes) -> str:
+    """What nothing is looked up by: bytes that are no UTF-8 are marked in it."""
+    return _text(value) if isinstance(value, bytes) else value
+
+
 _ATTRIBUTES: Mapping[int, Callable[[AttributeProto, Path], Any]] = {
-    AttributeProto.TENSOR: lambda a, _: tensor_from_proto(a.t),
+    AttributeProto.TENSOR: lambda a, path: _require_sizes(tensor_from_proto(a.t), path),
     AttributeProto.GRAPH: lambda a, path: _graph(a.g, path),
     AttributeProto.GRAPHS: lambda a, path: tuple(_graph(g, path) for g in a.graphs),
     AttributeProto.STRING: lambda a, _: _text(a.s),
@@ -152,18 +159,37 @@ def _require_text(path: Path, *names: str | bytes) -> None:
             )
 
 
+def _require_sizes(tensor: Tensor, path: Path) -> Tensor:
+    """Return a stored tensor, unless it is of a size that no tensor has.
+
+    Raises:
+        ModelLoadError: a dimension is negative.
+    """
+    if any(isinstance(d, int) and d < 0 for d in tensor.shape or ()):
+        raise ModelLoadError(
+            f"{path}: the tensor {tensor.name[:80]!r} has the shape {tensor.shape}, of which a "
+            "part is negative; export the model again"
+        )
+    return tensor
+
+
 def _node(proto: NodeProto, path: Path) -> Node:
     _require_text(path, proto.op_type, proto.domain, proto.name, *proto.input, *proto.output)
     _require_text(path, *(a.name for a in proto.attribute))
-    return Node(
+    node = Node(
         op_type=proto.op_type,
         domain=_domain(proto.domain),
         name=proto.name,
         inputs=tuple(proto.input),
         outputs=tuple(proto.output),
-        attributes=MappingProxyType({a.name: _attribute(a, path) for a in proto.attribute}),
+        attributes=MappingProxyType(
+            # Without a type it has no value that could be taken.
+            {a.name: _attribute(a, path) for a in proto.attribute if a.type}
+        ),
         proto=proto,
     )
+    require_standard(node, path)
+    return node
 
 
 def _initializers(proto: GraphProto) -> Mapping[str, Tensor]:
@@ -177,7 +203,10 @@ def _initializers(proto: GraphProto) -> Mapping[str, Tensor]:
 def _graph(proto: GraphProto, path: Path) -> Graph:
     infos = (*proto.input, *proto.output, *proto.value_info)
     _require_text(path, proto.name, *(i.name for i in (*proto.initializer, *infos)))
+    _require_text(path, *(s.values.name for s in proto.sparse_initializer))
     initializers = _initializers(proto)
+    for tensor in initializers.values():
+        _require_sizes(tensor, path)
     return Graph(
         name=proto.name,
         nodes=tuple(_node(n, path) for n in proto.node),

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
+from typing import Any
 
 import onnx
-import onnx.inliner
 from google.protobuf.message import DecodeError
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from auditor.errors import ModelLoadError
+from auditor.graph import inlined
+from auditor.measure.stored import bring_in
 
 # Names in the copy that no exporter gives.
 _PREFIX = "auditor/trace/"
@@ -38,7 +40,15 @@ class Probe:
     shows: Shows
 
 
-def probed(path: Path, probes: Sequence[Probe]) -> ModelProto:
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The copy, and elements by the name of an initializer that lay beside the model."""
+
+    proto: ModelProto
+    weights: Mapping[str, Any]
+
+
+def probed(path: Path, probes: Sequence[Probe]) -> Probed:
     """Return the model at `path` with one output for each probe, in their order.
 
     A shape is a vector of 64-bit integers, trips a vector of one, a condition a boolean.
@@ -63,20 +73,24 @@ def probed(path: Path, probes: Sequence[Probe]) -> ModelProto:
     del graph.output[:]
     graph.output.extend(helper.make_empty_tensor_value_info(name) for name in outputs)
     _prune(graph, set(outputs))
-    for tensor in _tensors(graph):
-        if tensor.data_location == TensorProto.EXTERNAL:
-            _require_weights(tensor, path)
-    return proto
+    brought = bring_in(proto, path, "--trace needs ")
+    for name, tensor in brought.missing:
+        location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+        raise ModelLoadError(
+            f"{path}: --trace needs the weights {name!r} in {location!r}, which is not there; "
+            "put that file beside the model, or say the sizes with --assume NODE=N"
+        )
+    return Probed(proto, brought.arrays)
 
 
 def _loaded(path: Path) -> ModelProto:
     try:
         proto = onnx.load(path, load_external_data=False)
-        return onnx.inliner.inline_local_functions(proto) if proto.functions else proto
     except (OSError, DecodeError, RuntimeError, ValueError) as error:
         raise ModelLoadError(
             f"{path}: cannot be loaded with its weights: {error}; leave --trace away"
         ) from error
+    return inlined(proto, path)
 
 
 def _attach(graph: GraphProto, node: NodeProto, shows: Shows, name: str) -> str:
@@ -153,54 +167,3 @@ def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
         if attribute.type == AttributeProto.GRAPH:
             yield attribute.g
         yield from attribute.graphs
-
-
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    """Every stored tensor of a graph, subgraphs' included."""
-    yield from graph.initializer
-    for node in graph.node:
-        yield from (a.t for a in node.attribute if a.type == AttributeProto.TENSOR)
-        for inner in _subgraphs(node):
-            yield from _tensors(inner)
-
-
-def _require_weights(tensor: TensorProto, path: Path) -> None:
-    """Refuse weights that are not there, or lie outside the model's own folder.
-
-    Raises:
-        ModelLoadError: one of these.
-    """
-    said: Mapping[str, str] = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
-    target = path.parent / location
-    where = f"{path}: --trace needs the weights {tensor.name!r} in {location!r}, "
-    if not stays_inside(location, path.parent):
-        raise ModelLoadError(
-            f"{where}which is outside the model's folder and not opened; put the file there"
-        )
-    if not target.is_file():
-        raise ModelLoadError(
-            f"{where}which is not there; put that file beside the model, or say the sizes with "
-            "--assume NODE=N"
-        )
-    needed_bytes = _number(said.get("offset")) + _number(said.get("length"))
-    if target.stat().st_size < needed_bytes:
-        raise ModelLoadError(
-            f"{where}which has {target.stat().st_size} of the {needed_bytes} bytes it should; "
-            "check the download or export the model again"
-        )
-
-
-def stays_inside(location: str, folder: Path) -> bool:
-    """Whether a location is a relative path that leads, links followed, to below `folder`."""
-    for path in (PurePosixPath(location), PureWindowsPath(location)):
-        if path.is_absolute() or path.drive or path.root or ".." in path.parts:
-            return False
-    try:
-        return bool(location) and (folder / location).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # a loop of links, or no name at all
-        return False
-
-
-def _number(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() else 0

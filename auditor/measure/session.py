@@ -94,7 +94,7 @@ def open_session(
     _require_provider(options.provider)
     failures = refusals()
     try:
-        weights = [_value(array) for array in runnable.weights.values()]
+        weights = [value_of(array) for array in runnable.weights.values()]
         with _quietly():
             session = _session(runnable, options, weights)
     except failures as error:
@@ -110,7 +110,7 @@ def open_session(
         require_products_on_device(assignment)
     try:
         name, device = options.provider.value, options.device
-        given = {taken: _value(array, name, device) for taken, array in feed.items()}
+        given = {taken: value_of(array, name, device) for taken, array in feed.items()}
         kept = (*weights, *given.values())
         work = SessionWork(session, _bound(session, given, options), assignment, kept)
     except failures as error:
@@ -168,7 +168,6 @@ def _session(runnable: Runnable, options: SessionOptions, weights: Sequence[Any]
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 4  # what is fatal is raised as well
     entry = settings.add_session_config_entry
-    entry("session.model_external_initializers_file_folder_path", str(runnable.path.parent))
     entry("session.record_ep_graph_assignment_info", "1")
     if options.strict and options.provider is not Provider.CPU:
         entry("session.disable_cpu_ep_fallback", "1")
@@ -176,9 +175,9 @@ def _session(runnable: Runnable, options: SessionOptions, weights: Sequence[Any]
         settings.intra_op_num_threads = options.threads
     if weights:
         settings.add_external_initializers(list(runnable.weights), list(weights))
-    model = str(runnable.path) if runnable.serialized is None else runnable.serialized
+    # Bytes, not a path: what runs is what was looked at, and no file is opened here.
     return onnxruntime.InferenceSession(
-        model, settings, providers=_providers(options), enable_fallback=0
+        runnable.serialized, settings, providers=_providers(options), enable_fallback=0
     )
 
 
@@ -191,7 +190,8 @@ def _providers(options: SessionOptions) -> list[Any]:
     return [chosen] if options.strict else [chosen, cpu]
 
 
-def _value(array: Any, device: str = "cpu", device_id: int = 0) -> Any:
+def value_of(array: Any, device: str = "cpu", device_id: int = 0) -> Any:
+    """Hand an array to onnxruntime; on the CPU it is used where it lies."""
     from onnxruntime import OrtValue
 
     if array.dtype.name == "bfloat16":

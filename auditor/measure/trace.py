@@ -15,9 +15,11 @@ from typing import Any
 from auditor.errors import ModelError
 from auditor.graph import Model, Node
 from auditor.measure import inputs
-from auditor.measure.probes import Probe, Shows, probed
+from auditor.measure.probes import Probe, Probed, Shows, probed
 from auditor.measure.refusals import MAX_REASON, refusals
 from auditor.measure.runtime import require_runtime
+from auditor.measure.session import value_of
+from auditor.measure.stored import serialized
 from auditor.shapes import Basis, BoundInputs, ShapedGraph
 
 Sizes = Mapping[str, tuple[int, ...]]
@@ -111,7 +113,8 @@ def _shown(
     vocabularies: Mapping[str, int],
 ) -> dict[str, tuple[int, ...]]:
     """Run once and read off what the probes show."""
-    proto = probed(source.path, probes)
+    copy = probed(source.path, probes)
+    proto = copy.proto
     taken = {i.name for i in proto.graph.input} - {t.name for t in proto.graph.initializer}
     feed = {
         tensor.name: given[tensor.name]
@@ -120,7 +123,7 @@ def _shown(
         for tensor in source.model.graph.inputs
         if tensor.name in taken
     }
-    answers = _run(proto.SerializeToString(), source.path, feed)
+    answers = _run(copy, source.path, feed)
     nodes = {node.outputs[0]: node for node in source.model.graph.nodes if node.outputs}
     return {
         probe.output: _size(nodes[probe.output], answer.reshape(-1).tolist())
@@ -139,8 +142,8 @@ def _size(node: Node, shown: list[int]) -> tuple[int, ...]:
     return (shape[axis],)
 
 
-def _run(serialized: bytes, path: Path, feed: Mapping[str, Any]) -> list[Any]:
-    """Run a serialized model on the CPU.
+def _run(copy: Probed, path: Path, feed: Mapping[str, Any]) -> list[Any]:
+    """Run the copy of a model on the CPU.
 
     Raises:
         ModelError: onnxruntime refuses it, or fails.
@@ -150,12 +153,12 @@ def _run(serialized: bytes, path: Path, feed: Mapping[str, Any]) -> list[Any]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what is fatal is raised as well
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry(
-        "session.model_external_initializers_file_folder_path", str(path.parent)
-    )
     try:
+        weights = [value_of(array) for array in copy.weights.values()]
+        if weights:
+            options.add_external_initializers(list(copy.weights), weights)
         session = onnxruntime.InferenceSession(
-            serialized, options, providers=["CPUExecutionProvider"]
+            serialized(copy.proto, path), options, providers=["CPUExecutionProvider"]
         )
         answers: list[Any] = session.run(None, dict(feed))
     except refusals() as error:

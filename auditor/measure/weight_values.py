@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 from onnx import GraphProto, NodeProto, TensorProto
 
 from auditor.errors import ModelLoadError
 from auditor.measure.inputs import SEED
+from auditor.measure.stored import dtype_of
 
 MADE_UP = (
     "weights random (products: standard deviation sqrt(gain / fan-in); scales and variances 1, "
@@ -94,14 +94,6 @@ def _final(uses: Sequence[Use], direct: Mapping[str, list[Use]], depth: int) -> 
                 yield Use(found.node, found.index, found.is_transposed != turns)
         else:
             yield use
-
-
-def dtype_of(tensor: TensorProto) -> np.dtype[Any] | None:
-    """Return numpy's type of the elements; None where it has none."""
-    try:
-        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type))
-    except (KeyError, ValueError, TypeError):
-        return None
 
 
 def made_up(name: str, tensor: TensorProto, uses: Sequence[Use], vocabulary: int | None) -> Any:

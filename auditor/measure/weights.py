@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-import onnx.inliner
 from google.protobuf.message import DecodeError
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, numpy_helper
+from onnx import ModelProto, TensorProto, numpy_helper
 
 from auditor.errors import ModelLoadError
-from auditor.measure.probes import stays_inside
-from auditor.measure.weight_values import MADE_UP, Use, dtype_of, made_up, uses_of
+from auditor.graph import inlined
+from auditor.measure.stored import bring_in, dtype_of, hand_over, serialized
+from auditor.measure.weight_values import MADE_UP, Use, made_up, uses_of
 
 __all__ = ["MADE_UP", "Runnable", "runnable"]
 
@@ -31,14 +31,14 @@ _LOOKUPS = frozenset({"Gather", "GatherElements", "GatherND"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runnable:
-    """What a runtime can load: the model's file as it is, or a copy with weights beside it.
+    """What a runtime can load: a copy of the model, and what lies beside its file.
 
-    `serialized` is None where the file has all its weights.  `weights` are arrays by the name
-    of their initializer; bfloat16 comes as ml_dtypes has it.
+    `serialized` names no file.  `weights` are arrays by the name of their initializer, read or
+    made up; bfloat16 comes as ml_dtypes has it.
     """
 
     path: Path
-    serialized: bytes | None
+    serialized: bytes
     weights: Mapping[str, Any]
     made_up_count: int
     made_up_bytes: int
@@ -54,23 +54,23 @@ def runnable(path: Path, vocabularies: Mapping[str, int]) -> Runnable:
             are missing that nobody can make up.
     """
     proto = _loaded(path)
-    missing = [(n, t) for n, t in _tensors(proto.graph) if _is_missing(n, t, path)]
-    if not missing:
-        return Runnable(path=path, serialized=None, weights={}, made_up_count=0, made_up_bytes=0)
+    brought = bring_in(proto, path)
+    missing = brought.missing
     uses = uses_of(proto.graph)
     _require_safe(path, missing, uses)
     top = {id(t) for t in proto.graph.initializer}
-    weights, made_up_bytes = {}, 0
+    weights, made_up_bytes = brought.arrays, 0
     for name, tensor in missing:
         array = made_up(name, tensor, uses.get(name, ()), vocabularies.get(name))
         made_up_bytes += array.nbytes
         if id(tensor) in top:
             weights[name] = array
+            hand_over(tensor)
         else:  # of an attribute or a subgraph: it can only be in the file itself
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     return Runnable(
         path=path,
-        serialized=proto.SerializeToString(),
+        serialized=serialized(proto, path),
         weights=weights,
         made_up_count=len(missing),
         made_up_bytes=made_up_bytes,
@@ -80,50 +80,9 @@ def runnable(path: Path, vocabularies: Mapping[str, int]) -> Runnable:
 def _loaded(path: Path) -> ModelProto:
     try:
         proto = onnx.load(path, load_external_data=False)
-        return onnx.inliner.inline_local_functions(proto) if proto.functions else proto
     except (OSError, DecodeError, RuntimeError, ValueError) as error:
         raise ModelLoadError(f"{path}: cannot be loaded: {error}; check the file") from error
-
-
-def _tensors(graph: GraphProto) -> list[tuple[str, TensorProto]]:
-    """Every stored tensor by the name of its value; a list, for identity tells them apart."""
-    found = [(tensor.name, tensor) for tensor in graph.initializer]
-    for node in graph.node:
-        name = node.output[0] if node.op_type == "Constant" and node.output else node.name
-        for attribute in node.attribute:
-            if attribute.type == AttributeProto.TENSOR:
-                found.append((name, attribute.t))
-            for inner in (attribute.g, *attribute.graphs):
-                if inner.node or inner.initializer:
-                    found += _tensors(inner)
-    return found
-
-
-def _is_missing(name: str, tensor: TensorProto, path: Path) -> bool:
-    """Whether its data are declared to lie in a file that is not there.
-
-    Raises:
-        ModelLoadError: in one that may not be opened, or that is too short.
-    """
-    if tensor.data_location != TensorProto.EXTERNAL:
-        return False
-    said = {entry.key: entry.value for entry in tensor.external_data}
-    location = said.get("location", "")
-    where = f"{path}: the weights {name!r} lie in {location!r}, "
-    if not stays_inside(location, path.parent):
-        raise ModelLoadError(
-            f"{where}which is outside the model's folder and not opened; put the file there"
-        )
-    target = path.parent / location
-    if not target.is_file():
-        return True
-    needed = [int(said[key]) for key in ("offset", "length") if said.get(key, "").isdecimal()]
-    if target.stat().st_size < sum(needed):
-        raise ModelLoadError(
-            f"{where}which has {target.stat().st_size} of the {sum(needed)} bytes it should; check "
-            "the download, or move the file away to run on made-up weights"
-        )
-    return False
+    return inlined(proto, path)
 
 
 def _require_safe(

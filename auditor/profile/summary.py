@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from auditor.checkpointing import segments
+from auditor.errors import ShapeError
 from auditor.profile.accounts import Parameters, memory_of, product_parameters, update_work
 from auditor.profile.costing import costs_of, file_costs, known, running, total
 from auditor.profile.operations import (
@@ -29,9 +32,17 @@ from auditor.training import (
     unfuse,
 )
 
+# A trillion trillion trillion: the fastest machine would take longer than there is time.
+LARGEST_AMOUNT = 10**36
+
 
 def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
-    """Sum up the costs of `graph` and of the training step behind it."""
+    """Sum up the costs of `graph` and of the training step behind it.
+
+    Raises:
+        ShapeError: they are more than any step could take.
+        PlanError: an option does not fit the graph.
+    """
     stored, node_count = parameters(graph), len(graph.operations)
     graph, quantized_count = quantized_products(graph)
     restored = restore_batch_normalization(unfuse(graph), options.batch_norm)
@@ -54,7 +65,7 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
     )
     unknown = unknown_operators(own)
     count = parameter_count(trained.values())
-    return Profile(
+    found = Profile(
         batch_size=options.batch_size,
         graph_batch_size=options.graph_batch_size,
         forward=total(c.forward.repeated(o.repeats) for o, c, _ in known(own)).at_batch(*scale),
@@ -80,3 +91,26 @@ def profile(graph: ShapedGraph, options: ProfileOptions) -> Profile:
         possible_tie=possible_tie(graph, stored),
         memory=memory_of(steps, cut, Parameters(kept, trained), training_graph.outputs, options),
     )
+    _require_possible(found)
+    return found
+
+
+def _require_possible(found: Profile) -> None:
+    """Refuse amounts that no floating-point arithmetic behind this would survive.
+
+    Raises:
+        ShapeError: work, memory or launches of a step are beyond `LARGEST_AMOUNT`.
+    """
+    works = (found.forward, found.training_forward, found.backward, found.optimizer_update)
+    largest = max(
+        *(w.flops for w in works),
+        *(w.read_bytes + w.written_bytes for w in works),
+        sum(o.forward_kernels + o.backward_kernels for o in found.operations),
+        found.parameter_count,
+        found.memory.total_bytes,
+    )
+    if largest > LARGEST_AMOUNT:
+        raise ShapeError(
+            f"a step at the sizes of this model would take 10^{int(math.log10(largest))} "
+            "operations or bytes, which none does; check its dimensions and the trips of its loops"
+        )

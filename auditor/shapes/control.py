@@ -11,7 +11,7 @@ import numpy as np
 from auditor.errors import ShapeError
 from auditor.graph import Graph, Node
 from auditor.shapes.records import Value
-from auditor.shapes.scope import Scope
+from auditor.shapes.scope import Scope, inside
 
 if TYPE_CHECKING:
     from auditor.shapes.walk import Walk
@@ -40,7 +40,7 @@ def run_if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     if condition is not None and condition.data is not None:
         branches = branches[:1] if bool(np.asarray(condition.data).all()) else branches[1:]
     inner = walk.open(node, scope)
-    scopes = [Scope(dict(inner.values), inner.prefix, inner.base) for _ in branches]
+    scopes = [Scope(inside(inner.values), inner.prefix, inner.base) for _ in branches]
     found = [walk.trial(g, s) for g, s in zip(branches, scopes, strict=True)]
     dearest = max(range(len(found)), key=lambda i: walk.given.price(found[i].operations))
     # A run shows the condition of one at the top: 1 or 0, as a size.
@@ -53,7 +53,7 @@ def run_if(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     walk.found.add(found[dearest])
     known = len(branches) == 1
     if not known:
-        walk.found.problems.append(
+        walk.found.problems.setdefault(
             f"If node {node.name or node.outputs[0]!r}: the condition depends on data; "
             f"the branch that {'costs more' if shown is None else 'the traced run took'} is "
             f"counted ({('then', 'else')[dearest]}_branch)"
@@ -72,6 +72,7 @@ def run_scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
     """
     body = subgraph(node, "body")
     scanned = int(node.attributes.get("num_scan_inputs", 0))
+    _require_scan(node, scanned)
     batch = 1
     with_batch = walk.opsets.get("", 1) <= 8
     if with_batch:
@@ -79,7 +80,7 @@ def run_scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
         batch = next((v.shape[0] for v in inputs if v is not None and v.shape), 1)
         inputs = tuple(_without_first(v) for v in inputs)
     states = len(inputs) - scanned
-    axes = node.attributes.get("scan_input_axes", (0,) * scanned)
+    axes = node.attributes.get("scan_input_axes") or (0,) * scanned
     inner = walk.open(node, scope)
     count, carried = 0, []
     for index, (tensor, value) in enumerate(zip(body.inputs, inputs, strict=False)):
@@ -104,6 +105,20 @@ def run_scan(walk: Walk, node: Node, inputs: Inputs, scope: Scope) -> None:
             value = scope.values.get(name)
             if value is not None and value.shape is not None:
                 scope.values[name] = replace(value, shape=(batch, *value.shape))
+
+
+def _require_scan(node: Node, scanned: int) -> None:
+    """Refuse a scan over other inputs than it has.
+
+    Raises:
+        ShapeError: `num_scan_inputs` or `scan_input_axes` does not fit the inputs.
+    """
+    axes = node.attributes.get("scan_input_axes") or ()
+    if not 0 <= scanned <= len(node.inputs) or len(axes) not in (0, scanned):
+        raise ShapeError(
+            f"Scan node {node.name[:80]!r} has {len(node.inputs)} inputs, scans {scanned} of them, "
+            f"and names {len(axes)} axes; export the model again"
+        )
 
 
 def _without_first(value: Value | None) -> Value | None:

@@ -7,6 +7,7 @@ values here and never fold.  Semantics are those of the ONNX operator specificat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ from auditor.graph import Node
 MAX_ELEMENTS = 8192
 
 Array = np.ndarray[Any, Any]
+# What numpy raises for what it does not allow: more than 64 axes, shapes that do not fit.
+_REFUSALS = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, RuntimeError,
+)  # fmt: skip
 # Arrays; a left-out optional input is None.
 Inputs = Sequence[Any]
 Fold = Callable[[Node, Inputs], Any]
@@ -39,14 +44,24 @@ def fold(node: Node, inputs: Inputs) -> tuple[Array, ...] | None:
         return None
     if any(a is not None and a.size > MAX_ELEMENTS for a in inputs):
         return None
+    if node.op_type in _BROADCASTING and _stretched(inputs) > MAX_ELEMENTS:
+        return None
     try:
         with np.errstate(all="ignore"):
             result = function(node, inputs)
-    except (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError):
+    except _REFUSALS:
         return None  # not foldable as written: onnx's own inference has the last word
     outputs = tuple(result) if isinstance(result, (list, tuple)) else (result,)
     arrays = tuple(np.asarray(o) for o in outputs)
     return arrays if all(a.size <= MAX_ELEMENTS for a in arrays) else None
+
+
+def _stretched(inputs: Inputs) -> int:
+    """At most how many elements small arrays make when each stretches along others' axes."""
+    shapes = [np.shape(a) for a in inputs if a is not None]
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    return math.prod(max(sizes) for sizes in zip(*padded, strict=True))
 
 
 def _axes(node: Node, inputs: Inputs, index: int = 1) -> tuple[int, ...] | None:
@@ -99,7 +114,10 @@ def _clamped(start: int, end: int, step: int, size: int) -> slice:
 
 def _gather(node: Node, inputs: Inputs) -> Any:
     data, indices = inputs[0], inputs[1]
-    return np.take(data, indices.astype(np.int64), axis=int(node.attributes.get("axis", 0)))
+    axis = int(node.attributes.get("axis", 0))
+    if indices.size * (data.size // max(1, data.shape[axis])) > MAX_ELEMENTS:
+        raise ValueError("not a shape")
+    return np.take(data, indices.astype(np.int64), axis=axis)
 
 
 def _cast(node: Node, inputs: Inputs) -> Any:
@@ -213,6 +231,8 @@ def _transpose(node: Node, inputs: Inputs) -> Any:
 
 def _concat(node: Node, inputs: Inputs) -> Any:
     parts = [np.asarray(a) for a in inputs if a is not None]
+    if sum(a.size for a in parts) > MAX_ELEMENTS:
+        raise ValueError("not a shape")
     return np.concatenate(parts, axis=int(node.attributes["axis"]))
 
 
@@ -306,3 +326,9 @@ _FOLDS: Mapping[str, Fold] = {
     "ReduceMax": _reduction(np.max),
     "ReduceMin": _reduction(np.min),
 }
+_BROADCASTING = frozenset(
+    {
+        "Where", "Add", "Sub", "Mul", "Div", "Mod", "Pow", "Clip", "Min", "Max", "Sum", "Equal",
+        "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor",
+    }
+)  # fmt: skip

@@ -12,6 +12,7 @@ from auditor.graph import Graph, graph_from_proto
 from auditor.shapes.inference import run_graph
 from auditor.shapes.onnx_inference import schema, type_proto
 from auditor.shapes.records import Operation, ShapedGraph, Value
+from auditor.shapes.screening import is_safe
 
 
 def expand_functions(
@@ -71,6 +72,8 @@ def _body(operation: Operation, opsets: Mapping[str, int]) -> Graph | None:
     node = operation.node
     if any(v is not None and v.dtype is None for v in operation.inputs):
         return None
+    if not is_safe(node, operation.inputs):
+        return None
     inputs = [
         onnx.helper.make_value_info(n, type_proto(v.dtype, v.shape))
         for n, v in zip(node.inputs, operation.inputs, strict=True)
@@ -85,7 +88,7 @@ def _body(operation: Operation, opsets: Mapping[str, int]) -> Graph | None:
             [(node.domain, node.op_type)],
             inline_schema_functions=True,
         )
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, onnx.checker.ValidationError):
         return None
     if any(n.op_type == node.op_type and n.domain == node.domain for n in inlined.graph.node):
         return None

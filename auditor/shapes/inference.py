@@ -42,7 +42,7 @@ def infer_shapes(model: Model, bound: BoundInputs, given: Given | None = None) -
 
 
 def _walk_model(model: Model, bound: BoundInputs, given: Given, hints: Mapping[str, Sizes]) -> Walk:
-    walk = Walk(model.opset_imports, bound.symbols, given)
+    walk = Walk(model.opset_imports, bound.symbols, given, len(model.graph.nodes))
     walk.hints = hints
     for tensor in model.graph.inputs:
         shape = bound.shapes[tensor.name]
@@ -85,6 +85,6 @@ def run_graph(
     graph: Graph, values: Mapping[str, Value], prefix: str, opsets: Mapping[str, int]
 ) -> tuple[Operation, ...]:
     """Return the operations of a graph that starts from `values`; what it makes has `prefix`."""
-    walk = Walk(opsets, {}, Given())
+    walk = Walk(opsets, {}, Given(), len(graph.nodes))
     walk.run(graph, Scope(dict(values), prefix, prefix))
     return tuple(walk.found.operations)

@@ -2,7 +2,8 @@
 
 Source: https://github.com/onnx/onnx/blob/main/docs/Changelog.md, operator sets 1 to 6: an
 operand was broadcast only where `broadcast` says so, into the first one; settings that are
-inputs now were attributes.
+inputs now were attributes.  They hold as well where dimensions are so large that onnx, which
+computes them in 64 bits, is not asked (`auditor.shapes.screening`).
 """
 
 from __future__ import annotations
@@ -35,11 +36,26 @@ def _cast(call: Call) -> Sequence[Typed]:
 def _reshape(call: Call) -> Sequence[Typed]:
     """Zero copies a dimension, -1 takes what is left."""
     shape = call.shape(0)
-    wanted = [shape[i] if d == 0 else d for i, d in enumerate(call.node.attributes["shape"])]
+    asked = call.attribute("shape") or call.numbers(1)
+    keeps_zero = call.attribute("allowzero", 0)
+    wanted = [shape[i] if d == 0 and not keeps_zero else d for i, d in enumerate(asked)]
     if -1 in wanted:
         rest = math.prod(d for d in wanted if d != -1)
         wanted[wanted.index(-1)] = math.prod(shape) // rest
+    if math.prod(wanted) != math.prod(shape):
+        raise ValueError("another number of elements")
     return [(call.dtype(0), tuple(wanted))]
+
+
+def _flatten(call: Call) -> Sequence[Typed]:
+    shape = call.shape(0)
+    axis = int(call.attribute("axis", 1))
+    return [(call.dtype(0), (math.prod(shape[:axis]), math.prod(shape[axis:])))]
+
+
+def _tile(call: Call) -> Sequence[Typed]:
+    shape, repeats = call.shape(0), call.numbers(1)
+    return [(call.dtype(0), tuple(d * r for d, r in zip(shape, repeats, strict=True)))]
 
 
 def _upsample(call: Call) -> Sequence[Typed]:
@@ -115,6 +131,8 @@ _RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("Max", "Min", "Mean", "Sum"), _all_alike),
     "Cast": _cast,
     "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Tile": _tile,
     "Upsample": _upsample,
     "Pad": _pad,
     "Concat": _concat,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auditor.errors import ShapeError
 from auditor.graph import Graph, Node
 from auditor.shapes.control import body_outputs, carry, close, subgraph
 from auditor.shapes.records import Operation, Value
-from auditor.shapes.scope import Found, Scope
+from auditor.shapes.scope import Found, Scope, inside
 
 if TYPE_CHECKING:
     from auditor.shapes.walk import Walk
@@ -57,6 +58,11 @@ def run_loop(walk: Walk, node: Node, inputs: tuple[Value | None, ...], scope: Sc
     if condition is not None and not np.asarray(condition).all():
         most = 0  # a loop that never starts
     loop = _Loop(node, subgraph(node, "body"), most, inputs[FIRST_STATE:])
+    if not loop.body.outputs:
+        raise ShapeError(
+            f"Loop node {loop.name[:80]!r} has a body without outputs, so nothing says whether it "
+            "goes on; export the model again"
+        )
     told = walk.told(node)[0]
     first = _first_trip(walk, loop, scope)
     # Nothing but the count ends it: where that is not known, no walking finds the end.
@@ -92,7 +98,7 @@ def _by_data(
     if not first.stable:
         if _by_trips(walk, replace(loop, most=count), scope, forced=True):
             return
-        walk.found.problems.append(
+        walk.found.problems.setdefault(
             f"Loop node {loop.name!r}: its states change their shape; every trip counts as the "
             "first"
         )
@@ -175,7 +181,7 @@ def _by_trips(
     whole, states, scanned = Found(), list(loop.states), list[list[Value]]()
     trip = 0
     while loop.most is None or trip < loop.most:
-        inner = Scope(dict(scope.values), f"{base.prefix}{trip}/", base.base)
+        inner = Scope(inside(scope.values), f"{base.prefix}{trip}/", base.base)
         starts = (
             Value(f"{inner.prefix}i", "int64", (), "constant", np.asarray(trip, np.int64)),
             Value(f"{inner.prefix}c", "bool", (), "constant", np.asarray(True)),

@@ -13,6 +13,7 @@ from onnx.defs import OpSchema, SchemaError
 
 from auditor.graph import Node, array_to_proto
 from auditor.shapes.records import Typed, Value
+from auditor.shapes.screening import is_safe
 
 # What onnx raises where a node is not what its schema says; the caller goes on without it.
 _REFUSALS = (
@@ -21,6 +22,7 @@ _REFUSALS = (
     RuntimeError,
     ValueError,
     KeyError,
+    IndexError,
 )
 
 # Operators whose output types are those of another, which onnx has a shape function for.
@@ -41,12 +43,17 @@ def schema(op_type: str, domain: str, opset: int) -> OpSchema | None:
     related = _RELATED_SCHEMA.get((domain, op_type))
     if related is not None:
         op_type, domain, opset = related, "", onnx.defs.onnx_opset_version()
-    if not 0 < opset < 2**31:
-        return None  # no version that onnx could have
+    if not _is_version(opset):
+        return None
     try:
         return onnx.defs.get_schema(op_type, opset, domain)
     except SchemaError:
         return None
+
+
+def _is_version(opset: int) -> bool:
+    """Whether it is a version that onnx could have."""
+    return 0 < opset < 2**31
 
 
 def infer(
@@ -61,13 +68,15 @@ def infer(
     found = schema(node.op_type, node.domain, opsets.get(node.domain, 1))
     if found is None or any(v is not None and v.dtype is None for v in inputs):
         return None
+    if not is_safe(node, inputs):
+        return None
     types = {v_name: type_proto(v.dtype, v.shape) for v_name, v in _named(node, inputs)}
     data = {
         v_name: array_to_proto(np.asarray(v.data), v_name)
         for v_name, v in _named(node, inputs)
         if v.data is not None and np.asarray(v.data).dtype.kind in "iufb"
     }
-    imports = [onnx.helper.make_opsetid(d, v) for d, v in opsets.items()]
+    imports = [onnx.helper.make_opsetid(d, v) for d, v in opsets.items() if _is_version(v)]
     try:
         result = onnx.shape_inference.infer_node_outputs(
             found, _proto(node, found), types, data, None, imports

@@ -66,6 +66,8 @@ def _broadcast(operation: Operation, shape: Sizes) -> Told:
 
 def _is_smaller(shape: Sizes, result: Sizes) -> bool:
     """Whether it is stretched along every axis that is more than one long."""
+    if len(shape) > len(result):
+        return False
     padded = (1,) * (len(result) - len(shape)) + shape
     return all(size == 1 or whole == 1 for size, whole in zip(padded, result, strict=True)) or (
         len(shape) == 1 and len(result) > 1  # a vector of biases
@@ -74,6 +76,8 @@ def _is_smaller(shape: Sizes, result: Sizes) -> bool:
 
 def _transposed(operation: Operation, shape: Sizes) -> Told:
     order = operation.attribute("perm", tuple(reversed(range(len(shape)))))
+    if sorted(order) != list(range(len(shape))):
+        return []
     before = [0] * len(shape)
     for size, axis in zip(shape, order, strict=True):
         before[axis] = size

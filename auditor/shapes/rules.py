@@ -104,7 +104,16 @@ def broadcast(*shapes: Shape) -> Shape:
     Raises:
         ValueError: they do not fit.
     """
-    return tuple(np.broadcast_shapes(*shapes))
+    # numpy's own refuses more elements than there are addresses.
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    result = []
+    for sizes in zip(*padded, strict=True):
+        wanted = {size for size in sizes if size != 1}
+        if len(wanted) > 1:
+            raise ValueError(f"shapes that do not fit: {sorted(wanted)}")
+        result.append(wanted.pop() if wanted else 1)
+    return tuple(result)
 
 
 def with_axis(shape: Shape, axis: int, size: int) -> Shape:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -40,9 +41,17 @@ class Scope:
     `base`, which all trips of a loop share.
     """
 
-    values: dict[str, Value]
+    values: MutableMapping[str, Value]
     prefix: str
     base: str
+
+
+def inside(values: MutableMapping[str, Value]) -> MutableMapping[str, Value]:
+    """Return what a subgraph sees: all of `values`, which what it makes is not put into.
+
+    Nothing is copied: a graph of many subgraphs would take the square of its size.
+    """
+    return values.new_child() if isinstance(values, ChainMap) else ChainMap({}, values)
 
 
 @dataclass(slots=True)
@@ -51,8 +60,9 @@ class Found:
 
     operations: list[Operation] = field(default_factory=list)
     inner_initializers: dict[str, Value] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    data_sizes: list[DataSize] = field(default_factory=list)
+    # Dictionaries without values keep the order, and what is said twice is said once.
+    problems: dict[str, None] = field(default_factory=dict)
+    data_sizes: dict[DataSize, None] = field(default_factory=dict)
     carried: list[tuple[str, str]] = field(default_factory=list)
 
     def repeated(self, count: int) -> Found:
@@ -66,8 +76,8 @@ class Found:
         """Append what another walk collected; what it says twice is said once."""
         self.operations += other.operations
         self.inner_initializers |= other.inner_initializers
-        self.problems += (p for p in other.problems if p not in self.problems)
-        self.data_sizes += (s for s in other.data_sizes if s not in self.data_sizes)
+        self.problems |= other.problems
+        self.data_sizes |= other.data_sizes
         self.carried += other.carried
 
 

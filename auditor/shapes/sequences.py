@@ -19,6 +19,8 @@ Inputs = Sequence[Value | None]
 # Its own name for the one output it makes; None where it cannot be told.
 Rule = Callable[[Node, Inputs, str], Value | None]
 SEQUENCE = "sequence"
+# Each tensor of a sequence is a record here: a file of a few bytes may claim any number of them.
+MAX_TENSORS = 100_000
 
 
 def holds(node: Node, inputs: Inputs) -> bool:
@@ -33,7 +35,7 @@ def sequence_output(node: Node, inputs: Inputs, name: str) -> Value | None:
     rule = _RULES.get(node.op_type, _alias)
     try:
         return rule(node, inputs, name)
-    except (IndexError, TypeError, ValueError, AttributeError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
         return None  # inputs that the operator does not allow, or that are not known
 
 
@@ -116,13 +118,20 @@ def _split(node: Node, inputs: Inputs, name: str) -> Value:
 def _split_sizes(inputs: Inputs, whole: int) -> list[int]:
     split: Any = inputs[1] if len(inputs) > 1 else None
     if split is None:
-        return [1] * whole
+        return [1] * _countable(whole)
     if split.data is None:
         raise ValueError("the sizes depend on data")
     if split.shape:
         return [int(s) for s in split.data]
     size = int(np.ravel(split.data)[0])
-    return [min(size, whole - at) for at in range(0, whole, size)]
+    starts = range(0, _countable(whole // size) * size + whole % size, size)
+    return [min(size, whole - at) for at in starts]
+
+
+def _countable(count: int) -> int:
+    if not 0 <= count <= MAX_TENSORS:
+        raise ValueError(f"a sequence of {count} tensors")
+    return count
 
 
 def _concat(node: Node, inputs: Inputs, name: str) -> Value:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from auditor.errors import ShapeError
 from auditor.graph import Graph, Node, Tensor
 from auditor.shapes.contrib import infer_contrib, infer_legacy
 from auditor.shapes.control import run_if, run_scan, run_sequence_map
@@ -16,14 +17,23 @@ from auditor.shapes.folding import MAX_ELEMENTS, fold
 from auditor.shapes.loops import run_loop
 from auditor.shapes.onnx_inference import infer
 from auditor.shapes.records import Basis, DataSize, Operation, Typed, Value
-from auditor.shapes.scope import Found, Given, Scope, Sizes, bind_shape
+from auditor.shapes.scope import Found, Given, Scope, Sizes, bind_shape, inside
 from auditor.shapes.sequences import holds, sequence_output
+
+# Nodes walked beyond those in the file, over all trips of all loops: some seconds of work.
+MAX_WALKED_AGAIN = 200_000
 
 
 class Walk:
     """Collects operations while it walks the graph once, in order."""
 
-    def __init__(self, opsets: Mapping[str, int], symbols: Mapping[str, int], given: Given) -> None:
+    def __init__(
+        self,
+        opsets: Mapping[str, int],
+        symbols: Mapping[str, int],
+        given: Given,
+        node_count: int = 0,
+    ) -> None:
         self.opsets = opsets
         self.symbols = symbols
         self.given = given
@@ -32,6 +42,8 @@ class Walk:
         self.outermost = Scope({}, "", "")
         self.opened: set[str] = set()
         self.used: set[str] = set()
+        self.node_count = node_count
+        self.walked_count = 0
 
     def open(self, node: Node, scope: Scope) -> Scope:
         """Open a subgraph of `node`, which sees all that is visible where the node stands."""
@@ -40,7 +52,7 @@ class Walk:
             prefix = f"{base[:-1]}#{len(self.opened)}/"
         self.opened.add(prefix)
         constants = f"{scope.base}{prefix[len(scope.prefix) :]}"
-        return Scope(dict(scope.values), prefix, constants)
+        return Scope(inside(scope.values), prefix, constants)
 
     def trial(self, graph: Graph, scope: Scope) -> Found:
         """Run a graph and return what that collects, without keeping it."""
@@ -58,9 +70,10 @@ class Walk:
             scope.values[name] = value
             if scope.prefix:
                 self.found.inner_initializers[value.name] = value
+        self._count(len(graph.nodes) + 1)
         for node in graph.nodes:
             if not node.outputs:
-                self.found.problems.append(
+                self.found.problems.setdefault(
                     f"{node.op_type} node {node.name!r} makes nothing: left out"
                 )
                 continue
@@ -69,6 +82,19 @@ class Walk:
                 _CONTROL[node.op_type](self, node, inputs, scope)
                 continue
             self.add(node, inputs, scope, graph.value_info)
+
+    def _count(self, nodes: int) -> None:
+        """Take note of nodes that are walked once more.
+
+        Raises:
+            ShapeError: loops in loops, each walked trip by trip, come to too many.
+        """
+        self.walked_count += nodes
+        if self.walked_count > MAX_WALKED_AGAIN + self.node_count:
+            raise ShapeError(
+                f"its loops take more than {MAX_WALKED_AGAIN} steps to follow trip by trip; "
+                "export the model without loops in loops, or with fewer trips"
+            )
 
     def add(
         self,
@@ -101,8 +127,7 @@ class Walk:
             taken, basis = (limit,), Basis.UPPER_BOUND
         count = taken[0] if taken is not None and len(taken) == 1 else None
         size = DataSize(node=name, op_type=node.key, basis=basis, count=count, reason=reason)
-        if size not in self.found.data_sizes:
-            self.found.data_sizes.append(size)
+        self.found.data_sizes.setdefault(size)
         return taken
 
     def told(self, node: Node) -> tuple[Sizes | None, Basis]:
@@ -152,9 +177,10 @@ class Walk:
         if node.op_type == "Shape" and inputs and inputs[0] is not None:
             shape = inputs[0].shape
             start, end = node.attributes.get("start", 0), node.attributes.get("end")
-            return None if shape is None else (np.asarray(shape[start:end], np.int64),)
+            return _counted(() if shape is None else shape[start:end], shape is not None)
         if node.op_type == "Size" and inputs and inputs[0] is not None and inputs[0].known:
-            return (np.asarray(inputs[0].size, np.int64),)
+            size = _counted((inputs[0].size,), True)
+            return None if size is None else (size[0].reshape(()),)
         if any(v is not None and v.data is None for v in inputs):
             return None
         return fold(node, [None if v is None else v.data for v in inputs])
@@ -201,6 +227,11 @@ class Walk:
         if tensor is None:
             return found
         return found[0] or tensor.dtype, bind_shape(tensor, self.symbols) or found[1]
+
+
+def _counted(sizes: Sizes, known: bool) -> tuple[Any, ...] | None:
+    """Sizes as the runtime has them, None where they are not known or beyond its 64 bits."""
+    return (np.asarray(sizes, np.int64),) if known and all(d < 2**63 for d in sizes) else None
 
 
 def _is_known(shape: Sizes | None) -> bool:

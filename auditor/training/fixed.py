@@ -57,6 +57,9 @@ _ARRANGED = frozenset(
         "Neg", "Reshape", "Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze",
     }
 )  # fmt: skip
+# As far as a value is followed back: a chain of n, followed from each of its places, would take
+# n^2 steps, and no export has a hundred in a row.
+_MOST_STEPS = 256
 _TO_SCORES = frozenset({"Add", "Cast", "Div", "Mul", "Reshape"})  # on their way to the softmax
 
 
@@ -93,7 +96,7 @@ class Fixed:
         found = {}
         for op in self.operations:
             if op.op_type == "Softmax":
-                for bias in self._added(op.inputs[0]):
+                for bias in self._added(op.input(0)):
                     heads, rows, looked_up = _window(bias.shape or ())
                     for table in self._tables(bias).values():
                         # One of another size is looked up in the graph itself.
@@ -104,7 +107,9 @@ class Fixed:
     def _added(self, scores: Value | None) -> Iterable[Value]:
         """Constants that are added to scores."""
         maker = self.makers.get(scores.name) if scores is not None else None
-        while maker is not None and maker.op_type in _TO_SCORES:
+        for _ in range(_MOST_STEPS):
+            if maker is None or maker.op_type not in _TO_SCORES:
+                return
             constants = [v for v in maker.inputs if v is not None and v.is_constant]
             if maker.op_type == "Add":
                 yield from constants
@@ -132,7 +137,11 @@ class Fixed:
             settled |= {
                 v.name
                 for v in op.inputs
-                if v is not None and v.is_constant and self._is_settled(v.name, settled)
+                if v is not None
+                and v.is_constant
+                # Asked once, when all others that read it are through.
+                and self._readers[v.name][0][0] is op
+                and self._is_settled(v.name, settled)
             }
         return settled
 
@@ -151,7 +160,7 @@ class Fixed:
         turned: list[set[str]] = []
         for value in op.inputs:
             product = self.makers.get(value.name) if value is not None else None
-            if product is None or product.op_type != "Mul":
+            if product is None or product.op_type != "Mul" or len(product.inputs) != 2:
                 return set()
             found = [self._tables(v) for v in product.inputs]
             if bool(found[0]) == bool(found[1]):
@@ -159,7 +168,7 @@ class Fixed:
             which = 0 if found[0] else 1
             tables |= found[which].keys()
             turned.append({v.name for v in self._arranged_from(product.inputs[1 - which])})
-        return tables if turned[0] & turned[1] else set()
+        return tables if len(turned) == 2 and turned[0] & turned[1] else set()
 
     def _tables(self, value: Value | None) -> dict[str, Value]:
         """Stored floating-point tables that a value is arranged from, by name."""
@@ -174,10 +183,10 @@ class Fixed:
         return maker is None or maker.op_type == "Constant"
 
     def _arranged_from(self, value: Value | None) -> list[Value]:
-        """All that a value is arranged from, itself among them."""
+        """All that a value is arranged from, itself among them: as many as `_MOST_STEPS`."""
         found: dict[str, Value] = {}
         pending = [value]
-        while pending:
+        while pending and len(found) < _MOST_STEPS:
             current = pending.pop()
             if current is None or current.name in found:
                 continue
@@ -203,7 +212,7 @@ class Fixed:
         """Coordinates that an affine transform turns into the places to sample at."""
         makers = (self.makers.get(v.name) for v in self._arranged_from(op.input(1)))
         products = [m for m in makers if m is not None and m.op_type in ("MatMul", "Gemm")]
-        return {name for m in products for name in self._tables(m.inputs[0])}
+        return {name for m in products for name in self._tables(m.input(0))}
 
     def frequencies(self) -> set[str]:
         """Constants that reach a sine or cosine meeting nothing but integers on the way."""

@@ -36,14 +36,24 @@ def gradients(graph: ShapedGraph, parameters: Mapping[str, Value]) -> tuple[Grad
 
 def _depends_on(graph: ShapedGraph, names: set[str]) -> set[str]:
     """Names of the values that gradients flow through, `names` among them."""
-    reached = set(names)
-    while True:
-        for operation in graph.operations:
-            if not is_differentiable(operation.node.domain, operation.op_type):
-                continue  # constant almost everywhere, or no function of its inputs
-            if any(v is not None and v.name in reached for v in operation.inputs):
-                reached |= {v.name for v in operation.outputs if v is not None and v.is_float}
-        later = {state for source, state in graph.carried if source in reached} - reached
-        if not later:
-            return reached
-        reached |= later  # what depends on a parameter in one trip does in the next
+    made: dict[str, list[str]] = {}  # by a value's name, what is made of it
+    for operation in graph.operations:
+        if not is_differentiable(operation.node.domain, operation.op_type):
+            continue  # constant almost everywhere, or no function of its inputs
+        outputs = [v.name for v in operation.outputs if v is not None and v.is_float]
+        # All through one name, which no value has: inputs times outputs could be many.
+        own = f"\0{id(operation)}"
+        made[own] = outputs
+        for value in operation.inputs:
+            if value is not None:
+                made.setdefault(value.name, []).append(own)
+    for source, state in graph.carried:
+        # What depends on a parameter in one trip does in the next.
+        made.setdefault(source, []).append(state)
+    reached, pending = set(names), list(names)
+    while pending:
+        for name in made.get(pending.pop(), ()):
+            if name not in reached:
+                reached.add(name)
+                pending.append(name)
+    return reached

@@ -119,10 +119,11 @@ def _without_normalization(operations: Iterable[Operation]) -> list[Operation]:
         op
         for op in operations
         if op.op_type in _CONVOLUTIONS
-        and op.outputs[0] is not None
-        and op.outputs[0].name not in normalized
-        and op.inputs[1] is not None
-        and op.inputs[1].is_constant
+        and (out := op.outputs[0]) is not None
+        and (out.shape is None or len(out.shape) > 1)
+        and out.name not in normalized
+        and (weight := op.input(1)) is not None
+        and weight.is_constant
     ]
 
 

@@ -91,16 +91,16 @@ def possible_tie(graph: ShapedGraph, found: Mapping[str, Value]) -> tuple[Value,
     Where a network ties the two, the TorchScript exporter writes them as two tensors.
     """
     tables = {
-        op.inputs[0].shape: op.inputs[0]
+        table.shape: table
         for op in graph.operations
-        if op.op_type == "Gather" and op.inputs[0] is not None and op.inputs[0].name in found
+        if op.op_type == "Gather" and (table := op.input(0)) is not None and table.name in found
     }
     for op in reversed(graph.operations):
         if op.op_type != "MatMul":
             continue
-        weight = op.inputs[1]
+        weight = op.input(1)
         if weight is None or weight.name not in found or not weight.shape:
             return None
-        table = tables.get(tuple(reversed(weight.shape)))
-        return (table, weight) if table is not None else None
+        tied = tables.get(tuple(reversed(weight.shape)))
+        return (tied, weight) if tied is not None else None
     return None

@@ -42,7 +42,7 @@ def _other(operation: Operation, value: Value | None) -> Value | None:
 
 def _swish(sigmoid: Operation, wiring: Wiring) -> Match | None:
     """X * sigmoid(x)."""
-    x, product = sigmoid.inputs[0], wiring.only_reader(sigmoid, "Mul")
+    x, product = sigmoid.input(0), wiring.only_reader(sigmoid, "Mul")
     if x is None or product is None:
         return None
     other = _other(product, sigmoid.outputs[0])
@@ -53,7 +53,7 @@ def _swish(sigmoid: Operation, wiring: Wiring) -> Match | None:
 
 def _gelu(erf: Operation, wiring: Wiring) -> Match | None:
     """X (1 + erf(x / sqrt 2)) / 2, the half before or after."""
-    scaled = wiring.maker(erf.inputs[0], "Div", "Mul")
+    scaled = wiring.maker(erf.input(0), "Div", "Mul")
     shifted = wiring.only_reader(erf, "Add")
     product = wiring.only_reader(shifted, "Mul") if shifted is not None else None
     if scaled is None or shifted is None or product is None:
@@ -77,16 +77,17 @@ def _gelu(erf: Operation, wiring: Wiring) -> Match | None:
 
 def _layer_normalization(root: Operation, wiring: Wiring) -> Match | None:
     """(x - mean) / sqrt(mean((x - mean)^2) + epsilon) * gamma + beta."""
-    epsilon = wiring.maker(root.inputs[0], "Add")
+    epsilon = wiring.maker(root.input(0), "Add")
     variance = _made_by_any(epsilon, wiring, "ReduceMean")
-    square = wiring.maker(variance.inputs[0], "Pow", "Mul") if variance is not None else None
-    centered = wiring.maker(square.inputs[0], "Sub") if square is not None else None
+    square = wiring.maker(variance.input(0), "Pow", "Mul") if variance is not None else None
+    centered = wiring.maker(square.input(0), "Sub") if square is not None else None
     mean = wiring.maker(centered.input(1), "ReduceMean") if centered is not None else None
     quotient = wiring.only_reader(root, "Div")
     if not (epsilon and variance and square and centered and mean and quotient):
         return None
-    x = centered.inputs[0]
-    if x is None or mean.inputs[0] is None or mean.inputs[0].name != x.name:
+    x = centered.input(0)
+    averaged = mean.input(0)
+    if x is None or averaged is None or averaged.name != x.name:
         return None
     parameters, last = _affine(quotient, wiring)
     members = (mean, centered, square, variance, epsilon, root, quotient, *last)
