@@ -16,13 +16,23 @@ carry the same facts for machines.
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 4000
+
+
+def clipped(text: str, longest: int) -> str:
+    """Return `text`, or its start and its end where it has more than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    end = longest // 4
+    return f"{text[: longest - end]} [...] {text[-end:]}"
+
 
 class AuditError(Exception):
     """Base of every error that Auditor raises on purpose; the command line exits 2 on it."""
 
     def __init__(self, message: str, **facts: object) -> None:
-        # One line, whatever a hostile file put into a name.
-        super().__init__(" ".join(message.split()))
+        # One line of bounded length, whatever a hostile file put into a name.
+        super().__init__(clipped(" ".join(message.split()), LONGEST_MESSAGE))
         self.facts = facts
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from auditor.energy import Estimate
+from auditor.errors import clipped
 from auditor.graph import Model
 from auditor.hardware import Resolution
 from auditor.profile import Profile
@@ -12,6 +14,8 @@ from auditor.shapes import Basis, BoundInputs, DataSize
 from auditor.step import Step
 from auditor.units import significant
 from auditor.workload import DEFAULT_BATCH_SIZE, DEFAULT_OPTIMIZER, Plan, Workload
+
+_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +36,7 @@ class Facts:
 
 def assumptions(facts: Facts) -> tuple[str, ...]:
     """List what was assumed, one line each, the graph first."""
-    return (*_of_graph(facts), *_of_plan(facts), *_of_hardware(facts))
+    return _lines([*_of_graph(facts), *_of_plan(facts), *_of_hardware(facts)])
 
 
 def _of_graph(facts: Facts) -> list[str]:
@@ -179,4 +183,9 @@ def warnings(facts: Facts, fits: bool | None) -> tuple[str, ...]:
             "no amount of training given: add --samples N (or --tokens N) and --epochs N for the "
             "energy of the whole training"
         )
-    return tuple(lines)
+    return _lines(lines)
+
+
+def _lines(lines: Iterable[str]) -> tuple[str, ...]:
+    """Bound each: a name in a file may be as long as the file."""
+    return tuple(clipped(line, _LONGEST) for line in lines)

@@ -14,6 +14,9 @@ from auditor.budget.records import Judgement, Remedy
 from auditor.budget.scoring import Frame
 from auditor.wire import read_header
 
+# What an entry may raise that is whole by its checksum, which anybody can write, and none of ours.
+_NOT_OURS = (KeyError, TypeError, ValueError, AttributeError)
+
 
 def cached_stages(kept: Cache) -> Stages:
     """Return stages that assess a model, and look for remedies, once for the same facts."""
@@ -22,7 +25,11 @@ def cached_stages(kept: Cache) -> Stages:
         if _is_code(candidate):
             return assessed(candidate)  # which refuses it in words of its own
         facts = _facts(candidate) | {"of": "assessment"}
-        return assessment_from(kept.get(facts, lambda: assessed(candidate).as_dict()))
+        found = kept.get(facts, lambda: assessed(candidate).as_dict())
+        try:
+            return assessment_from(found)
+        except _NOT_OURS:
+            return assessed(candidate)
 
     def remedy(
         candidate: Candidate, judgements: Sequence[Judgement], frame: Frame
@@ -35,7 +42,10 @@ def cached_stages(kept: Cache) -> Stages:
             "frame": _frame(frame),
         }
         found = kept.get(facts, lambda: _written(with_remedies(candidate, judgements, frame)))
-        return tuple(_read(j, of) for j, of in zip(judgements, found["remedies"], strict=True))
+        try:
+            return tuple(_read(j, of) for j, of in zip(judgements, found["remedies"], strict=True))
+        except _NOT_OURS:
+            return tuple(with_remedies(candidate, judgements, frame))
 
     return Stages(assess=assess, remedy=remedy)
 

@@ -21,6 +21,7 @@ from auditor.workload.files import CHECK_KEYS
 
 OWN_FILE, PROJECT_FILE = "auditor.toml", "pyproject.toml"
 COMPARED = "compared"
+_NUL = "\0"  # in no name of a file
 _OF_MODEL = ("path", "base_training_flops", "limits", "presets")
 
 
@@ -160,7 +161,7 @@ def _tables(tables: Any, path: Path) -> tuple[Named, ...]:
     found = []
     for name, table in tables.items():
         said = table.get("path")
-        if not isinstance(said, str) or not said:
+        if not isinstance(said, str) or not said or _NUL in said:
             raise PlanError(
                 f'{_section(path, f"models.{name}")}: has no path; add path = "net.onnx"'
             )
@@ -212,7 +213,7 @@ def _presets(names: Any, where: str) -> tuple[str, ...]:
 
 
 def _text(value: Any, where: str) -> str | None:
-    if value is None or (isinstance(value, str) and value):
+    if value is None or (isinstance(value, str) and value and _NUL not in value):
         return value
     raise PlanError(f"{where} = {value!r}: must be the name of a file")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
@@ -16,6 +15,7 @@ from auditor.budget.records import (
     Value,
     Verdict,
 )
+from auditor.escaping import json_text
 
 SCHEMA_VERSION = "1.0"
 
@@ -36,8 +36,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
 
 def render_json(verdict: Verdict) -> str:
     """Return the document as JSON text in which nothing drives a terminal."""
-    text = json.dumps(document(verdict), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return json_text(document(verdict))
 
 
 def _model(model: ModelVerdict) -> dict[str, Any]:

@@ -19,9 +19,11 @@ import numpy as np
 from auditor.calibration.effect import Effect, effect
 from auditor.calibration.modelled import Modelled, Profiler, modelled
 from auditor.calibration.record import SCOPES, Run
+from auditor.calibration.runs import LARGEST_BYTES
 from auditor.errors import AuditError, CalibrationError
 from auditor.hardware import Accelerator, resolve
-from auditor.step.artefact import Artefact, digest_of, parsed, read_artefact
+from auditor.reading import read_limited
+from auditor.step.artefact import Artefact, digest_of, parsed, read_content
 from auditor.step.kernels import Floats
 from auditor.step.local import Own, Spread
 from auditor.tables import read_schema
@@ -87,8 +89,8 @@ def read_base(path: Path | None = None) -> Base:
     """
     if path is None:
         return _shipped()
-    artefact = read_artefact(path)
-    content = json.loads(path.read_bytes())
+    content = read_content(path)
+    artefact = parsed(content, str(path))
     problem = _problem(content)
     if problem is not None:
         raise CalibrationError(f"{path}: not a calibration: {problem}; fit it again")
@@ -263,7 +265,7 @@ def localized(base: Base, found: Correction, table: Path) -> dict[str, Any]:
         CalibrationError: the table has gone meanwhile.
     """
     try:
-        sha256 = hashlib.sha256(table.read_bytes()).hexdigest()
+        sha256 = hashlib.sha256(read_limited(table, LARGEST_BYTES)).hexdigest()
     except OSError as error:
         raise CalibrationError(f"runs of {table} cannot be read: {error}") from error
     kept = {key: value for key, value in base.content.items() if key != "digest"}

@@ -14,6 +14,7 @@ import numpy as np
 
 from auditor.costs import Family
 from auditor.errors import CalibrationError
+from auditor.reading import read_limited, unpacked
 from auditor.step.kernels import Floats, Kernels
 
 NETWORK_COLUMNS = (
@@ -42,6 +43,7 @@ KERNEL_COLUMNS = (
     "element_bytes",
     "keeps_fp32",
 )
+LARGEST_BYTES = 200_000_000  # ours unpack to a tenth of that
 _PAIRS = ("macs", "other_flops", "batch_bytes", "weight_bytes", "launches")
 # So that families stand in the order of the enumeration, not of the file.
 _ORDER = {family.value: index for index, family in enumerate(Family)}
@@ -94,10 +96,10 @@ def read_networks(folder: Path) -> Mapping[tuple[str, str], Kernels]:
         CalibrationError: a table is missing or not of this form.
     """
     try:
-        heads = list(_rows((folder / "networks.csv").read_text(encoding="utf-8")))
-        packed = (folder / "profiles.csv.gz").read_bytes()
-        rows = list(_rows(gzip.decompress(packed).decode("utf-8")))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        heads = list(_rows(read_limited(folder / "networks.csv", LARGEST_BYTES)))
+        packed = read_limited(folder / "profiles.csv.gz", LARGEST_BYTES)
+        rows = list(_rows(unpacked(packed, LARGEST_BYTES)))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CalibrationError(f"{folder}: the networks' tables cannot be read: {error}") from error
     grouped: dict[tuple[str, str], list[Mapping[str, str]]] = {}
     for row in rows:
@@ -107,14 +109,14 @@ def read_networks(folder: Path) -> Mapping[tuple[str, str], Kernels]:
             (head["graph"], head["dims"]): _kernels(head, grouped[head["graph"], head["dims"]])
             for head in heads
         }
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CalibrationError(
             f"{folder}: the networks' tables do not fit together: {error}; make them again"
         ) from error
 
 
-def _rows(text: str) -> Iterator[Mapping[str, str]]:
-    return csv.DictReader(io.StringIO(text))
+def _rows(data: bytes) -> Iterator[Mapping[str, str]]:
+    return csv.DictReader(io.StringIO(data.decode("utf-8")), strict=True)
 
 
 def _kernels(head: Mapping[str, str], rows: list[Mapping[str, str]]) -> Kernels:

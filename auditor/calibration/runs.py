@@ -17,6 +17,7 @@ from auditor.calibration.checks import problems, repeated
 from auditor.calibration.record import Run, step_time_s
 from auditor.errors import CalibrationError, HardwareError
 from auditor.hardware import Accelerator, resolve
+from auditor.reading import read_limited
 from auditor.tables import read_schema
 
 if TYPE_CHECKING:
@@ -51,9 +52,10 @@ RUN_COLUMNS = (
     "power_scope",
     "note",
 )
-_LARGEST_BYTES = 100_000_000
+LARGEST_BYTES = 100_000_000
 _LONGEST_MESSAGE = 200
 # float() takes more: 1_000, nan, infinity.
+_WORD = re.compile(r"[A-Za-z_ ]{0,40}")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 Cells = Mapping[str, str]
@@ -86,16 +88,11 @@ class _Table:
 
     def text(self) -> str:
         try:
-            with self.path.open("rb") as stream:
-                data = stream.read(_LARGEST_BYTES + 1)
-            text = data.decode("utf-8-sig")
-        except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
+            return read_limited(self.path, LARGEST_BYTES).decode("utf-8-sig")
+        except (OSError, ValueError) as error:  # ValueError: not UTF-8
             raise CalibrationError(
                 f"runs of {self.path} cannot be read: {error}: give a CSV file in UTF-8"
             ) from error
-        if len(data) > _LARGEST_BYTES:
-            raise self.refuse(f"over {_LARGEST_BYTES / 1e6:.0f} MB: give one row a run")
-        return text
 
     def rows(self) -> Iterator[tuple[int, Cells]]:
         """Line and filled cells of every row."""
@@ -187,7 +184,9 @@ def _unknown_column(name: str, known: Mapping[str, Any]) -> str:
 
     near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.6)
     remedy = f"call it {near[0]}" if near else "leave it out"
-    return f"unknown column {str(name)[:80]!r}: {remedy}"
+    # What is no word may be of a file that was never a table, and is not to be told in a log.
+    called = repr(name) if _WORD.fullmatch(str(name)) else "of another name than a column has"
+    return f"unknown column {called}: {remedy}"
 
 
 def _rank(error: Any) -> tuple[int, str]:

@@ -16,10 +16,12 @@ from types import MappingProxyType
 import numpy as np
 
 from auditor.calibration.record import Run
+from auditor.calibration.runs import LARGEST_BYTES
 from auditor.calibration.samples import Samples, sums_of
 from auditor.costs import Family
 from auditor.errors import AuditError, CalibrationError
 from auditor.hardware import Accelerator, resolve
+from auditor.reading import read_limited
 from auditor.step.kernels import Kernels
 
 TABLE = "kernels.csv"
@@ -50,8 +52,8 @@ def read_single(path: Path) -> Samples:
         CalibrationError: it cannot be read, or a row is not of this form; names the row.
     """
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.DictReader(read_limited(path, LARGEST_BYTES).decode("utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CalibrationError(f"{path}: the kernels cannot be read: {error}") from error
     devices: dict[str, Accelerator] = {}
     runs, sums, log_times = [], [], []
@@ -64,7 +66,7 @@ def read_single(path: Path) -> Samples:
                 devices[run.hardware] = resolve(run.hardware).accelerator
             sums.append(sums_of(run, _kernels(row), devices[run.hardware]))
             log_times.append(math.log(run.step_time_s))
-        except (AuditError, KeyError, TypeError, ValueError) as error:
+        except (AuditError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise CalibrationError(f"{path}, row {number}: {error}; correct the row") from error
         runs.append(run)
     if not runs:

@@ -9,6 +9,7 @@ from typing import Any
 
 from auditor.cards.facts import Facts
 from auditor.cards.options import CardOptions, utc
+from auditor.escaping import json_text
 
 # Of the name space of this program's identifiers; any constant would do.
 _SPACE = uuid.UUID("6f2f1f0e-3c1c-5d0b-9a54-5b8c2f5f6a11")
@@ -16,7 +17,7 @@ _SPACE = uuid.UUID("6f2f1f0e-3c1c-5d0b-9a54-5b8c2f5f6a11")
 
 def text(document: Mapping[str, Any]) -> str:
     """JSON text with a newline at its end; all text in it is printable already."""
-    return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def identifier(found: Facts, options: CardOptions, form: str) -> uuid.UUID:

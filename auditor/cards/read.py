@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import PlanError
+from auditor.reading import read_limited, strict_json
 from auditor.report.lines import printable
 from auditor.tables import read_schema
 
@@ -48,8 +48,8 @@ def printed(value: Any) -> Any:
 def _document(path: Path, kind: str, remedy: str) -> dict[str, Any]:
     text = _text(path, remedy)
     try:
-        found = json.loads(text, parse_constant=_no_number, parse_float=_amount, parse_int=_count)
-    except (ValueError, RecursionError) as error:
+        found = strict_json(text, number=_amount, whole=_count)
+    except ValueError as error:
         raise PlanError(f"{path}: not JSON: {error}; {remedy}", path=str(path)) from error
     problem = _problem(found, kind)
     if problem is not None:
@@ -60,15 +60,10 @@ def _document(path: Path, kind: str, remedy: str) -> dict[str, Any]:
 
 def _text(path: Path, remedy: str) -> str:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
+        return read_limited(path, LARGEST_BYTES).decode("utf-8-sig")
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise PlanError(f"{path}: cannot be read: {reason}; {remedy}") from error
-    if len(data) > LARGEST_BYTES:
-        raise PlanError(f"{path}: over {LARGEST_BYTES // 10**6} MB; {remedy}")
-    try:
-        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise PlanError(f"{path}: not text in UTF-8; {remedy}") from error
 
@@ -85,10 +80,6 @@ def _count(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
         raise ValueError(f"{digits[:40]}... is beyond any count")
     return int(digits)
-
-
-def _no_number(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _problem(document: object, kind: str) -> str | None:

@@ -15,6 +15,7 @@ from auditor.cards.huggingface import BEGIN, END, front_matter, section
 from auditor.cards.options import CardOptions
 from auditor.cards.yaml_lines import yaml_lines
 from auditor.errors import OutputError
+from auditor.reading import read_limited
 
 _LARGEST_BYTES = 5_000_000
 _OURS = ("co2_eq_emissions", "energy")
@@ -30,15 +31,11 @@ def read_readme(path: Path) -> str:
         OutputError: it cannot be read, is too large, or is no text in UTF-8.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST_BYTES + 1)
-        if len(data) > _LARGEST_BYTES:
-            raise OutputError(f"{path}: over {_LARGEST_BYTES // 10**6} MB; give the README.md")
-        return data.decode("utf-8")
+        return read_limited(path, _LARGEST_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
         raise OutputError(f"{path}: not text in UTF-8; save it as such") from error
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise OutputError(f"{path}: cannot be read: {reason}; give the README.md") from error
 
 

@@ -54,4 +54,4 @@ def _scalar(value: object) -> str:
         return str(value)
     if isinstance(value, float):
         return plain(value)
-    return json.dumps(str(value), ensure_ascii=False)
+    return json.dumps(str(value), ensure_ascii=False).replace("##", "#\\u0023")

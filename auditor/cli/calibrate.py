@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from auditor.cli.deadline import deadline
 from auditor.cli.output import write
 from auditor.errors import CalibrationError, OutputError
 
@@ -22,6 +23,7 @@ DIFFERS = 1
 @click.option("--calibration", type=_FILE, help="Correct this one.  [default: the package's]")
 @click.option("--check", is_flag=True, help="Fit the package's tables again and compare.")
 @click.option("--refit", type=_FILE, metavar="FOLDER", help="Fit the tables in FOLDER.")
+@deadline
 def calibrate_command(
     *,
     runs: Path | None,

@@ -14,6 +14,7 @@ from auditor.cli.output import write
 from auditor.errors import AuditError, OutputError, PlanError
 
 if TYPE_CHECKING:
+    from auditor.budget.cache import Cache
     from auditor.budget.check import Against, Checked
     from auditor.budget.config import Configuration
     from auditor.budget.records import ModelVerdict, Verdict
@@ -95,7 +96,7 @@ def _reported(found: Checked, outputs: Iterable[_Written], lock_path: Path | Non
         OutputError: a file cannot be written.
     """
     for name, path in outputs:
-        write(_render(found.verdict, name), path)
+        write(_render(found.verdict, name), path, commands=name == "github")
     _refuse_unjudged(found.verdict.models, lock_path is not None)
     if lock_path is not None and found.lock is not None:
         from auditor.budget.lock import lock_text

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from auditor.cli.deadline import deadline
 from auditor.cli.output import write
 
 
 @click.command("crosscheck", short_help="A torch: network beside fvcore's counts.")
 @click.argument("model")
 @click.option("--input", "inputs", multiple=True, metavar="[NAME=]AxB[:TYPE]", help="An input.")
+@deadline
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file.")
 def crosscheck_command(model: str, inputs: tuple[str, ...], form: str, output: Path | None) -> None:

@@ -10,16 +10,23 @@ from pathlib import Path
 import click
 
 from auditor.errors import OutputError
+from auditor.escaping import log_lines
+
+# Of the target's name in that of the file beside it: names are of 255 bytes at most.
+_NAMED = 40
 
 
-def write(text: str, path: Path | None, option: str = "-o") -> None:
+def write(text: str, path: Path | None, option: str = "-o", commands: bool = False) -> None:
     """Print `text`, or put it into the file at `path` in one move; `option` names the file.
+
+    What is printed may land in the log of a CI runner, which is not to find its own commands in
+    it, unless `commands` says that the text is of these.
 
     Raises:
         OutputError: the file cannot be written; what was there before is untouched.
     """
     if path is None:
-        _print(text)
+        _print(text if commands else log_lines(text))
         return
     try:
         if path.exists() and not path.is_file() and not path.is_dir():
@@ -54,20 +61,16 @@ def _print(text: str) -> None:
 
 def _replace(path: Path, text: str) -> None:
     """Write beside the target, then rename over it: a reader sees the old file or the new."""
-    import tempfile  # takes longer to load than most reports to write, and few are files
-
     if path.is_dir():
         raise IsADirectoryError(None, "it is a folder", str(path))
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    # Named before it is made: whenever a signal comes, what is there is known and goes away.
+    temporary = path.parent / f".{path.name[:_NAMED]}.{os.urandom(8).hex()}.tmp"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        # Opened only if it is new, so through no link that another put there.
+        with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp keeps others out; a report has the rights that any new file has.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     finally:
         # Gone where all went well; else nothing half-written may stay.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from auditor.cli.deadline import deadline
 from auditor.cli.output import write
 from auditor.errors import OutputError
 
@@ -26,6 +27,7 @@ _TOOLS = ("codecarbon", "carbontracker", "zeus")
 @click.option("--samples", type=float, help="Samples trained on while measuring, instead.")
 @click.option("--hardware-file", type=_FILE, help="TOML with more accelerators.")
 @click.option("--force", is_flag=True, help="Compare although the hardware differs.")
+@deadline
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
 @click.option("-o", "--output", type=_FILE, help="Write the report to this file.")
 @click.option("--row-output", type=_FILE, help="Add the run to this CSV for `audit calibrate`.")

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -32,6 +31,7 @@ from auditor.collect.fields import (
 from auditor.errors import PlanError
 from auditor.measure.protocol import Schedule
 from auditor.precision import PRECISIONS
+from auditor.reading import read_limited, toml_table
 
 MAX_FILE_BYTES = 1_000_000
 MOST_RUNS = 5000
@@ -76,10 +76,8 @@ def read_manifest(path: Path) -> Manifest:
             told twice; names the entry and the remedy.
     """
     try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise PlanError(f"{path}: larger than {MAX_FILE_BYTES} bytes; split it in two")
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:  # TOML, UTF-8, endless numbers or nesting
+        table = toml_table(read_limited(path, MAX_FILE_BYTES))
+    except ValueError as error:  # TOML, UTF-8, endless numbers or nesting
         raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error

@@ -17,6 +17,7 @@ from typing import Any
 
 from auditor.calibration.profiles import (
     KERNEL_COLUMNS,
+    LARGEST_BYTES,
     NETWORK_COLUMNS,
     Network,
     write_networks,
@@ -28,6 +29,7 @@ from auditor.collect.kernels import kernels_from
 from auditor.collect.store import MEASURED, Store, StoredRun
 from auditor.errors import CalibrationError, HardwareError
 from auditor.hardware import Accelerator, resolve
+from auditor.reading import read_limited, unpacked
 
 RUNS, NETWORKS, PROFILES = "runs.csv", "networks.csv", "profiles.csv.gz"
 _LONGEST_NOTE = 1000
@@ -221,9 +223,10 @@ def _joined(base: Path, name: str, own: str) -> str:
 
 def _read(path: Path) -> str:
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+        data = read_limited(path, LARGEST_BYTES)
+        packed = path.suffix == ".gz"
+        return (unpacked(data, LARGEST_BYTES) if packed else data).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise CalibrationError(
             f"{path}: cannot be read: {error}; give a folder with the tables"
         ) from error

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from auditor.errors import PlanError
+from auditor.reading import read_limited
 
 COLUMNS = ("model", "accuracy")
 _MAX_FILE_BYTES = 10_000_000
@@ -38,12 +40,10 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         PlanError: the file cannot be read, is too long, or has not the columns.
     """
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise PlanError(f"{path}: larger than {_MAX_FILE_BYTES} bytes; it has a row a model")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns = set(reader.fieldnames or ())
-            rows = [(reader.line_num, row) for row in reader]
+        text = read_limited(path, _MAX_FILE_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = set(reader.fieldnames or ())
+        rows = [(reader.line_num, row) for row in reader]
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error
     except (csv.Error, UnicodeDecodeError) as error:

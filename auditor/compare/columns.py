@@ -13,14 +13,12 @@ import io
 from collections.abc import Mapping
 
 from auditor.compare.records import Comparison, Criterion, Entry
+from auditor.escaping import FORMULA
 from auditor.interval import Interval
 from auditor.report.lines import printable
 from auditor.scores import METRICS
 
 Cell = str | int | float | bool | None
-_FORMULA = tuple("=+-@\t\r\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH PLUS SIGN}") + tuple(
-    "\N{FULLWIDTH HYPHEN-MINUS}\N{FULLWIDTH COMMERCIAL AT}"
-)
 
 
 def render_csv(found: Comparison) -> str:
@@ -38,7 +36,7 @@ def render_csv(found: Comparison) -> str:
 def safe(text: str) -> str:
     """Return a text cell that is neither a formula nor drives a terminal."""
     shown = printable(text)
-    return f"'{shown}" if text.startswith(_FORMULA) else shown
+    return f"'{shown}" if text.startswith(FORMULA) else shown
 
 
 def _cell(value: Cell) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from auditor.compare.records import Comparison, Entry, Place
+from auditor.escaping import json_text
 from auditor.report.document import interval_dict
 from auditor.scores import METRICS, ReferenceSet, Score
 
@@ -53,8 +53,7 @@ def document(found: Comparison) -> dict[str, Any]:
 
 def render_json(found: Comparison) -> str:
     """Return the document as JSON text in which nothing drives a terminal."""
-    text = json.dumps(document(found), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return json_text(document(found))
 
 
 def _reference(reference: ReferenceSet) -> dict[str, Any]:

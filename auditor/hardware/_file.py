@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.errors import HardwareError
 from auditor.hardware._record import KINDS, PEAK_KINDS, Accelerator, Peaks
+from auditor.reading import read_limited, toml_table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,22 +24,10 @@ _KEYS = frozenset((*_TEXT, *_MORE_TEXT, *_NUMBERS, "memory_bytes", "aliases"))
 
 
 def _read(path: Path) -> dict[str, object]:
-    import tomllib  # only users of a hardware file pay for it
-
     try:
-        with path.open("rb") as stream:
-            data = stream.read(_LARGEST_BYTES + 1)
-        if len(data) > _LARGEST_BYTES:
-            raise HardwareError(
-                f"hardware file {path} is over 1 MB: keep only [[accelerator]] tables"
-            )
-        return tomllib.loads(data.decode("utf-8"))
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, not TOML, a NUL in the path
+        return toml_table(read_limited(path, _LARGEST_BYTES))
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, not TOML
         raise HardwareError(f"hardware file {path} cannot be read: {error}") from error
-    except RecursionError as error:
-        raise HardwareError(
-            f"hardware file {path} is nested too deeply: use flat tables"
-        ) from error
 
 
 class _Entry:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from auditor.errors import CalibrationError
 from auditor.interval import Interval
+from auditor.reading import strict_json
 from auditor.reconcile.files import read_text
 from auditor.tables import read_schema
 from auditor.units import J_PER_KWH
@@ -56,17 +56,13 @@ def read_audit(path: Path) -> Audited:
     """
     text = read_text(path, "the JSON of an audit")
     try:
-        document = json.loads(text, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        document = strict_json(text)
+    except ValueError as error:
         raise CalibrationError(f"{path}: not JSON: {error}; {_REMEDY}", path=str(path)) from error
     problem = _problem(document) or _gap(document["estimate"])
     if problem is not None:
         raise CalibrationError(f"{path}: not an audit: {problem}; {_REMEDY}", path=str(path))
     return _audited(document)
-
-
-def _no_number(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _problem(document: object) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from auditor.errors import CalibrationError
+from auditor.reading import read_limited
 
 LARGEST_BYTES = 100_000_000  # a power trace of eight devices, ten times a second, for a day
 
@@ -16,13 +17,10 @@ def read_text(path: Path, wanted: str) -> str:
         CalibrationError: it cannot be read, is too large or no text; `wanted` says what to give.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
+        data = read_limited(path, LARGEST_BYTES)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise CalibrationError(f"{path}: cannot be read: {reason}; give {wanted}") from error
-    if len(data) > LARGEST_BYTES:
-        raise CalibrationError(f"{path}: over {LARGEST_BYTES // 10**6} MB; give {wanted}")
     if not data.strip():
         raise CalibrationError(f"{path}: the file is empty; give {wanted}")
     try:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from auditor import __version__, units
+from auditor.escaping import json_text
 from auditor.interval import Interval
 from auditor.reconcile.compare import Comparison, EnergyComparison, Reconciliation
 from auditor.reconcile.measured import Measured
@@ -189,4 +189,4 @@ def _energy_dict(found: Reconciliation, energy: EnergyComparison) -> dict[str, A
 
 def render_json(found: Reconciliation) -> str:
     """Return the document as JSON text, a newline at its end."""
-    return json.dumps(document(found), indent=2, allow_nan=False) + "\n"
+    return json_text(document(found))

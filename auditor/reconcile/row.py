@@ -7,6 +7,7 @@ import io
 from pathlib import Path
 
 from auditor.errors import CalibrationError
+from auditor.escaping import FORMULA
 from auditor.reconcile.compare import Reconciliation
 from auditor.reconcile.files import read_text
 from auditor.reconcile.measured import Tool
@@ -38,6 +39,9 @@ _LONGEST_NAME, _LONGEST = 200, 1000
 def row(found: Reconciliation, measured_path: str) -> dict[str, str]:
     """The columns' texts.  The energy is that of the boards where it is known alone.
 
+    A text of a stranger that a spreadsheet would take for a formula has an apostrophe before it; a
+    file of such a name is called by way of its folder, ``./=net.onnx``.
+
     Raises:
         CalibrationError: the run cannot be told in a row: it is of other hardware than audited,
             or was trained in a way that rows have no column for.
@@ -52,7 +56,7 @@ def row(found: Reconciliation, measured_path: str) -> dict[str, str]:
         else "",
         "source": _cell(f"{measured.tool} {measured.tool_version or ''}".strip(), _LONGEST_NAME),
         "source_path": _cell(measured_path, _LONGEST),
-        "graph": audited.model_path,
+        "graph": _path(audited.model_path),
         "dims": ";".join(f"{name}={size}" for name, size in audited.dims),
         "phase": "train",
         "batch_size": str(audited.batch_size),
@@ -87,6 +91,11 @@ def _check(found: Reconciliation) -> None:
             f"no row for calibration: the plan sets {', '.join(audited.unlike_rows)}, for which "
             "rows have no column; leave --row-output out"
         )
+    if any(name.startswith(FORMULA) for name, _ in audited.dims[:1]):
+        raise CalibrationError(
+            f"no row for calibration: the dimension {audited.dims[0][0]!r} begins as a formula of "
+            "a spreadsheet does; export the model with another name for it"
+        )
     if audited.model_path.startswith("torch:"):
         raise CalibrationError(
             f"no row for calibration: {audited.model_path} is no file; export it and audit that"
@@ -99,7 +108,12 @@ def _figure(value: float | None) -> str:
 
 
 def _cell(text: str, longest: int) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:longest]
+    shown = "".join(c if c.isprintable() else " " for c in text)
+    return (f"'{shown}" if text.startswith(FORMULA) else shown)[:longest]
+
+
+def _path(name: str) -> str:
+    return f"./{name}" if name.startswith(FORMULA) else name
 
 
 def table(found: dict[str, str], path: Path) -> str:

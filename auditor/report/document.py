@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
 from auditor.costs import Work
 from auditor.energy import Amount, Scope
+from auditor.escaping import json_text
 from auditor.interval import Interval
 from auditor.pipeline import Audit
 from auditor.profile import FamilyProfile, OpTypeProfile
@@ -42,11 +42,7 @@ def document(audit: Audit) -> dict[str, Any]:
 
 def render_json(audit: Audit) -> str:
     """Return the document as JSON text, a newline at its end."""
-    text = json.dumps(document(audit), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    # Names come from strangers, and not all that could drive a terminal is below U+0020.
-    if text.replace("\n", "").isprintable():
-        return text
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+    return json_text(document(audit))
 
 
 def _model(audit: Audit) -> dict[str, Any]:

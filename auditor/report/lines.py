@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from auditor import escaping, units
 from auditor.energy import Scope
+from auditor.errors import clipped
 from auditor.impacts import NotAssessed
 from auditor.interval import Interval
 from auditor.pipeline import Audit
@@ -14,6 +15,7 @@ from auditor.report.forward import forward_row
 
 Row = impact_lines.Row
 TOP_OP_TYPES = 8
+LONGEST_NAME = 200
 NOT_ASSESSED = impact_lines.NOT_ASSESSED
 printable = escaping.printable
 
@@ -30,7 +32,8 @@ def model_rows(audit: Audit) -> list[Row]:
     """The graph: what it is, and the device it is audited for."""
     found, model = audit.profile, audit.model
     inputs = ", ".join(
-        f"{printable(n)} {'x'.join(map(str, s))}" for n, s in audit.bound.shapes.items()
+        f"{clipped(printable(n), LONGEST_NAME)} {'x'.join(map(str, s))}"
+        for n, s in audit.bound.shapes.items()
     )
     trained = ""
     if found.training_parameter_count != found.parameter_count:
@@ -153,7 +156,7 @@ def op_type_rows(audit: Audit) -> list[tuple[str, ...]]:
         training = row.training_forward + row.backward
         rows.append(
             (
-                printable(op_type),
+                clipped(printable(op_type), LONGEST_NAME),
                 str(row.count) if row.count else "-",
                 units.si(training.flops, "FLOP"),
                 units.si(training.read_bytes + training.written_bytes, "B"),

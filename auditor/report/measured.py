@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
 from auditor import __version__, units
+from auditor.escaping import json_text
 from auditor.measure.brief import BriefRun
 from auditor.measure.spread import Mean
 from auditor.measure.trials import Measurement, Trial
@@ -217,4 +217,4 @@ def _trial(trial: Trial) -> dict[str, Any]:
 
 def render_json(run: BriefRun) -> str:
     """Return the document as JSON text, a newline at its end."""
-    return json.dumps(document(run), indent=2, allow_nan=False) + "\n"
+    return json_text(document(run))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from auditor.errors import PlanError
+from auditor.reading import read_limited
 from auditor.tables import read_table
 
 RESOURCES = ("energy_kwh", "carbon_gco2e", "duration_s", "epoch_time_s", "memory_bytes")
@@ -84,11 +86,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         PlanError: it cannot be read, is too long, or has other columns.
     """
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise PlanError(f"{path}: larger than {_MAX_FILE_BYTES} bytes; a set is a short table")
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            columns, rows = set(reader.fieldnames or ()), list(reader)
+        text = read_limited(path, _MAX_FILE_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns, rows = set(reader.fieldnames or ()), list(reader)
     except FileNotFoundError as error:
         known = ", ".join((COMPARED, *published_sets()))
         raise PlanError(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auditor.errors import CalibrationError
+from auditor.reading import read_limited, strict_json
 from auditor.step.kernels import Floats
 from auditor.step.local import Local, local_runs
 from auditor.step.power import PowerModel, power_model
@@ -29,6 +30,9 @@ VERSION = 2
 HALF_WIDTHS = ("family", "device", "source")
 # Ours is 0.3 MB; one of another size is none of ours.
 LARGEST_BYTES = 20_000_000
+# Of its figures, all of them ratios, seconds a launch, watts or logarithms.
+_SMALLEST, _LARGEST = 1e-12, 1e9
+_WIDEST = 20.0  # of ln(time) and ln(power)
 
 
 def group_of(term: str) -> str:
@@ -169,13 +173,19 @@ def read_artefact(path: Path) -> Artefact:
     Raises:
         CalibrationError: it cannot be read, is not one, or was changed by hand.
     """
+    return parsed(read_content(path), str(path))
+
+
+def read_content(path: Path) -> Any:
+    """Return the JSON of a calibration's file, unchecked.
+
+    Raises:
+        CalibrationError: it cannot be read, or is not JSON.
+    """
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise CalibrationError(f"{path}: too large for a calibration; is it one?")
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
+        return strict_json(read_limited(path, LARGEST_BYTES))
+    except (OSError, ValueError) as error:
         raise CalibrationError(f"{path}: not a readable calibration: {error}") from error
-    return parsed(content, str(path))
 
 
 @lru_cache(maxsize=1)
@@ -204,41 +214,41 @@ def parsed(content: Any, where: str) -> Artefact:
     """
     if not isinstance(content, dict) or content.get("version") != VERSION:
         raise CalibrationError(f"{where}: not a calibration of version {VERSION}; fit it again")
-    if content.get("digest") != digest_of(content):
+    try:
+        digest = digest_of(content)
+    except ValueError as error:  # half a character in a name
+        raise CalibrationError(f"{where}: not a whole calibration: {error}") from error
+    if content.get("digest") != digest:
         raise CalibrationError(
             f"{where}: its content does not match its digest: it was changed after it was "
             "fitted; fit it again with `audit calibrate`"
         )
     try:
         return _built(content)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise CalibrationError(
             f"{where}: not a whole calibration: {error!r}; fit it again"
         ) from None
 
 
 def _built(content: Mapping[str, Any]) -> Artefact:
-    residual = content["residual"]
+    _require_plausible(content)
+    widths = content["half_widths"]
     places = len(GROUPS) + 2
     local = local_runs(content["local"]) if "local" in content else None
     if local is not None and local.time.places.shape[1] != places:
         raise ValueError(f"places of own runs have not {places} numbers")
     return Artefact(
-        coefficients=MappingProxyType({t: float(content["coefficients"][t]) for t in TERMS}),
-        host_s_per_launch=float(content["host_s_per_launch"]),
+        coefficients=MappingProxyType({t: _positive(content["coefficients"], t) for t in TERMS}),
+        host_s_per_launch=_positive(content, "host_s_per_launch", least=0.0),
         devices=MappingProxyType(
-            {h: {g: float(f) for g, f in own.items()} for h, own in content["devices"].items()}
+            {h: {g: _positive(own, g) for g in own} for h, own in content["devices"].items()}
         ),
-        residual=Residual(
-            centres=_matrix(residual["centres"]),
-            weights=np.array(residual["weights"], np.float64),
-            length_scale=float(residual["length_scale"]),
-            amplitude=float(residual["amplitude"]),
-        ),
+        residual=_residual(content["residual"]),
         power=power_model(content["power"]),
-        half_widths=MappingProxyType({k: float(content["half_widths"][k]) for k in HALF_WIDTHS}),
-        power_half_width=float(content["power_half_width"]),
-        level=float(content["level"]),
+        half_widths=MappingProxyType({k: _positive(widths, k, most=_WIDEST) for k in HALF_WIDTHS}),
+        power_half_width=_positive(content, "power_half_width", most=_WIDEST),
+        level=_positive(content, "level", most=1.0),
         hardware=tuple(content["hardware"]),
         precisions=tuple(content["precisions"]),
         farthest=float(content["farthest"]),
@@ -246,6 +256,48 @@ def _built(content: Mapping[str, Any]) -> Artefact:
         digest=content["digest"],
         forward=_forward(content["forward"]),
         local=local,
+    )
+
+
+def _require_plausible(value: Any, name: str = "content") -> None:
+    """Refuse figures with which the estimate could not be reckoned: all are small numbers.
+
+    Raises:
+        ValueError: names where one is not.
+    """
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _require_plausible(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            _require_plausible(inner, name)
+    elif isinstance(value, float) and not abs(value) <= _LARGEST:  # NaN too
+        raise ValueError(f"{name} = {value:g} is beyond any figure of a calibration")
+
+
+def _positive(
+    content: Mapping[str, Any], name: str, least: float = _SMALLEST, most: float = _LARGEST
+) -> float:
+    """A figure that is divided by, or of which a logarithm or an exponential is taken.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    value = float(content[name])
+    if not least <= value <= most:
+        raise ValueError(f"{name} = {value:g} must be from {least:g} to {most:g}")
+    return value
+
+
+def _residual(content: Mapping[str, Any]) -> Residual:
+    centres, weights = _matrix(content["centres"]), np.array(content["weights"], np.float64)
+    if weights.shape != (len(centres),):
+        raise ValueError("the residual has not one weight for each centre")
+    return Residual(
+        centres=centres,
+        weights=weights,
+        length_scale=_positive(content, "length_scale"),
+        amplitude=float(content["amplitude"]),
     )
 
 

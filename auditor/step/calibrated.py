@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from auditor.errors import CalibrationError
 from auditor.hardware import Accelerator
 from auditor.precision import Precision
 from auditor.profile import Profile
@@ -28,6 +30,8 @@ from auditor.step.timed import Confidence, OperationTime, Seconds, Timed
 
 # For each way of being outside the data: a judgement, since no run tells.
 _OUTSIDE = 1.5
+# No network's time is off by e^20; beyond it the estimate could not be reckoned.
+_LARGEST_LOG = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def calibrated_times(
     local = artefact.local_for(accelerator.id)
     own = local.time.log_at(place) if local else 0.0
     own += _log_measured(artefact, accelerator)
-    factor = float(np.exp(artefact.residual.at(place) + own))
+    factor = _corrected(artefact.residual.at(place) + own)
     # What the device waits for the host is spread over the launches.
     launches = max(float(terms.launch_s.sum()), 1e-12)
     waits = (together_s - busy_s) / accumulation * terms.launch_s / launches
@@ -96,6 +100,19 @@ def calibrated_times(
         update=update.times(factor),
         confidence=confidence(artefact, accelerator, mode, place),
     )
+
+
+def _corrected(log: float) -> float:
+    """The factor of the modelled time, from its logarithm.
+
+    Raises:
+        CalibrationError: no network is off by so much; the calibration is.
+    """
+    if not abs(log) <= _LARGEST_LOG:
+        raise CalibrationError(
+            f"the calibration moves this network's time by e^{log:.3g}: it is damaged; fit it again"
+        )
+    return math.exp(log)
 
 
 def _log_measured(artefact: Artefact, accelerator: Accelerator) -> float:

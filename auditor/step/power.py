@@ -63,6 +63,15 @@ class PowerModel:
         return {n: getattr(self, n) for n in FIGURES} | {"devices": dict(self.devices)}
 
 
+# Of each figure, so that powers and their ratios are finite and above 0.
+_SHARE = (0.0, 100.0)
+_BOUNDS = {
+    "limit_sharpness": (0.01, 100.0),
+    "clock_exponent": (0.0, 20.0),
+    "voltage_floor_share": (0.0, 1.0),
+    "idle_share_of_tdp": (0.0, 1.0),
+    "processor_w": (0.0, 1e6),
+}
 FIGURES = tuple(f.name for f in fields(PowerModel) if f.name != "devices")
 
 
@@ -70,10 +79,15 @@ def power_model(content: Mapping[str, Any]) -> PowerModel:
     """Build the record from a JSON object.
 
     Raises:
-        KeyError, TypeError, ValueError: a figure is missing, unknown, or not a number.
+        KeyError, TypeError, ValueError: a figure is missing, unknown, not a number, or one with
+            which no power could be reckoned.
     """
     figures = {name: float(value) for name, value in content.items() if name != "devices"}
     devices = {str(name): float(factor) for name, factor in dict(content["devices"]).items()}
+    for name, value in (*figures.items(), *devices.items()):
+        least, most = _BOUNDS.get(name, _SHARE)
+        if not least <= value <= most:
+            raise ValueError(f"power: {name} = {value:g} must be from {least:g} to {most:g}")
     return PowerModel(**figures, devices=MappingProxyType(devices))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auditor.errors import ModelLoadError
+from auditor.reading import opened
 from auditor.wire.ranges import Ranges
 from auditor.wire.walk import WireError, without_weights
 
@@ -36,7 +37,7 @@ def read_header(path: Path) -> Header:
         ModelLoadError: no such file, an empty one, or its bytes are not a protobuf message.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             file_bytes = os.fstat(file.fileno()).st_size
             if file_bytes == 0:
                 raise ModelLoadError(f"{path}: the file is empty; {EXPORT_HINT}")

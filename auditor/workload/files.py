@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from auditor.errors import PlanError
-from auditor.reading import read_limited
+from auditor.reading import read_limited, toml_table
 from auditor.workload.lifecycle import LIFECYCLE_INTEGERS, LIFECYCLE_TEXTS, Lifecycle
 from auditor.workload.plan import Plan
 
@@ -83,11 +83,9 @@ def read_toml(path: Path) -> dict[str, Any]:
     Raises:
         PlanError: it cannot be read, is too long, or is not TOML.
     """
-    import tomllib  # most audits have no file to read
-
     try:
-        return tomllib.loads(read_limited(path, MAX_FILE_BYTES).decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # TOML, UTF-8, endless numbers or nesting
+        return toml_table(read_limited(path, MAX_FILE_BYTES))
+    except ValueError as error:  # TOML, UTF-8, endless numbers or nesting
         raise PlanError(f"{path}: not valid TOML: {error}; correct it") from error
     except OSError as error:
         raise PlanError(f"{path}: cannot be read: {error.strerror}; check the path") from error

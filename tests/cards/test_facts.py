@@ -127,7 +127,7 @@ class TestReading:
             (b"\xff\xfe", "not text in UTF-8"),
             (b"{}", "required property"),
             (b"[]", "is not of type 'object'"),
-            (b" " * 20_000_001, "over 20 MB"),
+            (b" " * 20_000_001, "larger than 20000000 bytes"),
         ],
     )
     def test_what_is_no_audit_is_refused(self, content: bytes, word: str, tmp_path: Path) -> None:

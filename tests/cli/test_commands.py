@@ -113,7 +113,7 @@ class TestOutput:
         rights = [stat.S_IMODE((folder / n).stat().st_mode) for n in ("plain", "report")]
         assert rights[0] == rights[1]
 
-    @pytest.mark.parametrize("step", ["replace", "fsync", "chmod"])
+    @pytest.mark.parametrize("step", ["replace", "fsync"])
     def test_a_write_that_fails_leaves_the_old_file(
         self,
         folder: Path,

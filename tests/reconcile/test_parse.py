@@ -126,5 +126,5 @@ class TestFiles:
         monkeypatch.setattr(files, "LARGEST_BYTES", 10)
         path = tmp_path / "trace.csv"
         path.write_text(TRACE, encoding="utf-8")
-        with pytest.raises(CalibrationError, match="over 0 MB"):
+        with pytest.raises(CalibrationError, match="larger than 10 bytes"):
             read_measured(path, Selection())
