@@ -173,7 +173,6 @@ def test_what_is_no_file_is_refused(  # noqa: PLR0917
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if (role, kind) == ("model", "a pipe"):
     monkeypatch.chdir(made)
     path = tmp_path / "strange.json"
     STRANGE[kind](path)

@@ -23,7 +23,7 @@ def test_nothing_stays_open() -> None:
     assert (last.open_files, last.threads) == (first.open_files, first.threads)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_thousand_audits_hold_no_more_than_four_hundred() -> None:
     readings = list(soak())
     assert [r.audits for r in readings] == list(range(200, 2001, 200))

@@ -154,7 +154,7 @@ class Cluster(AbstractContextManager["Cluster"]):
     along.  Every worker must have this version of auditor, and reach the models by the same names.
     """
 
-    def __init__(self, address: str, timeout_s: float = 30.0) -> None:
+    def __init__(self, address: str, timeout_s: float = 10.0) -> None:
         self.address = address
         self.timeout_s = timeout_s
         self._client: Any = None

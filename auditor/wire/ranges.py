@@ -1,7 +1,7 @@
-"""A file that is not here, read a range at a time: what the walk over a model looks at, and no more.
+"""A file that is not here, read a range at a time: what the walk looks at, and no more.
 
-The walk reads heads of fields and jumps over weights, so it asks for little at places far apart, and
-for much in one go where the graph stands.  Ranges start small and double as long as one
+The walk reads heads of fields and jumps over weights, so it asks for little at places far apart,
+and for much in one go where the graph stands.  Ranges start small and double as long as one
 follows the other; a jump makes them small again.
 """
 

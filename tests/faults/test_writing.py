@@ -114,7 +114,7 @@ EVERY = pytest.mark.parametrize("command", COMMANDS)
 FIRST = pytest.mark.parametrize(
     "command",
     [
-        pytest.param(name, marks=pytest.mark.slow if place else ())
+        pytest.param(name, marks=pytest.mark.long if place else ())
         for place, name in enumerate(COMMANDS)
     ],
 )
@@ -185,7 +185,7 @@ def test_stopped_at_every_touch_of_a_file(folder: Path, command: str, number: st
     assert len(seen) >= 3 and not seen[0]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @EVERY
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["kill -9", "Ctrl-C"])
 def test_stopped_at_random(folder: Path, command: str, number: signal.Signals) -> None:

@@ -34,7 +34,7 @@ def test_changed_fields(source: Path, seed: int) -> None:
     assert time.process_time() - start < SECONDS
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_many_changes() -> None:
     """As above, some thousands, so that what is rare comes up."""
     chance = seeded(8)

@@ -31,7 +31,7 @@ def test_four_times_the_nodes_take_about_four_times_as_long(form: str) -> None:
 
 
 @linux
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_grows_in_proportion(form: str) -> None:
     large = 40_000 if form != "functions" else 10_000
@@ -39,7 +39,7 @@ def test_every_form_grows_in_proportion(form: str) -> None:
 
 
 @linux
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_of_a_long_chain_is_bounded_by_its_nodes() -> None:
     found = scaled("chain", HUGE)
     assert found.memory_bytes / HUGE < MOST_BYTES_A_NODE

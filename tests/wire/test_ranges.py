@@ -86,7 +86,7 @@ def test_weights_are_jumped_over(tmp_path: Path) -> None:
 
 def test_a_server_that_sends_all_is_refused() -> None:
     content = with_weights(2, 64)
-    stubborn = Ranges(len(content), lambda start, stop: content)
+    stubborn = Ranges(len(content), lambda *_: content)
     with pytest.raises(RangeError, match="does not serve ranges"):
         header_of(stubborn, "model")
 
