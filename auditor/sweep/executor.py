@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager
 from multiprocessing import get_context
@@ -12,7 +14,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from auditor import __version__
-from auditor.errors import PlanError
+from auditor.errors import AuditError, PlanError
 from auditor.sweep.records import Done, Grid, Source
 
 # A model that took down so many workers is not tried again.
@@ -51,6 +53,8 @@ def _begin() -> None:
     """
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
+    # Ctrl-C goes to all processes of a terminal; the one that gave out the work ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Local(AbstractContextManager["Local"]):
@@ -170,6 +174,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             from distributed import Client
         except ImportError as error:
             raise PlanError("--scheduler needs `pip install 'auditor[dask]'`") from error
+        _quiet()
         try:
             self._client = Client(self.address, timeout=self.timeout_s, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -219,12 +224,25 @@ class Cluster(AbstractContextManager["Cluster"]):
                 running[future] = source
                 finished.add(future)
 
-        fill()
-        for future in finished:
-            source = running.pop(future)
-            yield _result(future, source, grid)
-            future.release()
+        try:
             fill()
+            for future in finished:
+                source = running.pop(future)
+                yield _result(future, source, grid)
+                future.release()
+                fill()
+        except (CancelledError, OSError, TimeoutError) as error:  # it cancels what it had in hand
+            raise AuditError(
+                f"--scheduler {self.address}: lost; what was done is kept: begin again with the "
+                "same command when it is back"
+            ) from error
+
+
+def _quiet() -> None:
+    """Keep Dask's log from stderr: what it says there with tracebacks is raised as well."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.split(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _version() -> str:

@@ -6,12 +6,13 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 from command_line import audit
-from fleet import HARDWARE, fleet, keys, rows, run
+from fleet import HARDWARE, command, fleet, keys, rows, run
 
 from auditor.sweep.columns import COLUMNS
 
@@ -148,8 +149,6 @@ def test_killed_at_any_time_each_row_is_there_once(tmp_path: Path) -> None:
     arguments = [*map(str, given("--processes", 2))]
     kills = 0
     for wait_s in (0.3, 0.9, 1.3, 1.7, 2.1, 2.5, 3.0):
-        from fleet import command
-
         with subprocess.Popen(
             command(*arguments), cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True
         ) as process:
@@ -172,3 +171,39 @@ def test_a_thousand_models(tmp_path: Path) -> None:
     found = rows(tmp_path / "all.jsonl")
     assert len(set(keys(found))) == len(found) == 2000
     assert [r["status"] for r in found].count("failed") == 40  # every fiftieth model, twice
+
+
+def alive(group: int) -> list[str]:
+    """Processes of a group that are not dead; the dead may wait for somebody to ask after them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            name, _, rest = stat.read_text("utf-8", "replace").rpartition(")")
+        except OSError:
+            continue
+        state, _, its_group = rest.split()[:3]
+        if int(its_group) == group and state != "Z":
+            found.append(name)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_ends_all_processes_without_a_word(tmp_path: Path) -> None:
+    fleet(tmp_path / "models", 300)
+    arguments = ["models", "--hardware", ON, "--samples", "1e6", "-o", "all.jsonl"]
+    with subprocess.Popen(
+        command(*arguments), cwd=tmp_path, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        store = tmp_path / "all.jsonl.sweep.db-wal"
+        while process.poll() is None and not (store.exists() and store.stat().st_size > 100_000):
+            time.sleep(0.02)
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in said
+    assert not (tmp_path / "all.jsonl").exists()
+    for _ in range(100):
+        if not alive(process.pid):
+            break
+        time.sleep(0.05)
+    assert alive(process.pid) == []

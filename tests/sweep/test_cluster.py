@@ -24,6 +24,7 @@ ON = ("--hardware", ",".join(HARDWARE), "--samples", "1e6")
 @dataclass
 class Cluster:
     address: str
+    scheduler: subprocess.Popen[bytes]
     workers: list[subprocess.Popen[bytes]]
 
 
@@ -57,7 +58,8 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
             ending.callback(process.kill)
             return process
 
-        ended(_dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", log=log))
+        asked = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+        scheduler = ended(_dask("scheduler", *asked, log=log))
         address = _address(log)
         asked = ("--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(own))
         workers = [
@@ -65,7 +67,7 @@ def cluster(tmp_path: Path) -> Iterator[Cluster]:
         ]
         for number, _ in enumerate(workers):
             _wait_for(own / f"worker{number}.log", "Registered to")
-        yield Cluster(address, workers)
+        yield Cluster(address, scheduler, workers)
 
 
 def _wait_for(log: Path, said: str) -> None:
@@ -117,3 +119,23 @@ def test_no_scheduler_there(tmp_path: Path) -> None:
     assert ran.returncode == 2
     last = ran.stderr.splitlines()[-1]
     assert last.startswith("error: --scheduler tcp://127.0.0.1:9: no scheduler answers")
+
+
+def test_a_scheduler_that_goes_is_one_line_and_nothing_is_lost(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    fleet(tmp_path / "models", 300)
+    arguments = ("models", *ON, "-o", "all.jsonl")
+    with subprocess.Popen(
+        command(*arguments, "--scheduler", cluster.address), cwd=tmp_path, stderr=subprocess.PIPE
+    ) as client:
+        store = tmp_path / "all.jsonl.sweep.db-wal"
+        while client.poll() is None and not (store.exists() and store.stat().st_size > 50_000):
+            time.sleep(0.02)
+        cluster.scheduler.kill()
+        _, said = client.communicate(timeout=200)
+    assert client.returncode == 2, said
+    assert "Traceback" not in said.decode()
+    last = said.decode().splitlines()[-1]
+    assert last.startswith(f"error: --scheduler {cluster.address}: lost")
+    assert (tmp_path / "all.jsonl.sweep.db").exists()
