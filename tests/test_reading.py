@@ -185,7 +185,7 @@ AGAIN = {"hardware file of the list", "plan of several", "audit of a measurement
 
 @pytest.mark.usefixtures("watch")
 @pytest.mark.parametrize(
-    "role", [pytest.param(r, marks=pytest.mark.slow if r in AGAIN else ()) for r in ROLES]
+    "role", [pytest.param(r, marks=pytest.mark.long if r in AGAIN else ()) for r in ROLES]
 )
 @pytest.mark.parametrize("content", CONTENTS)
 def test_what_is_another_file_is_refused_and_not_quoted(  # noqa: PLR0917

@@ -38,7 +38,7 @@ FAST = (
 CORPUS = pytest.mark.parametrize(
     "said",
     [
-        pytest.param(said, id=name, marks=() if name in FAST else pytest.mark.slow)
+        pytest.param(said, id=name, marks=() if name in FAST else pytest.mark.long)
         for name, said in PAYLOADS.items()
     ],
 )
