@@ -11,9 +11,7 @@ import click
 
 from auditor.errors import OutputError
 from auditor.escaping import log_lines
-
-# Of the target's name in that of the file beside it: names are of 255 bytes at most.
-_NAMED = 40
+from auditor.writing import replacing
 
 
 def write(text: str, path: Path | None, option: str = "-o", commands: bool = False) -> None:
@@ -32,7 +30,8 @@ def write(text: str, path: Path | None, option: str = "-o", commands: bool = Fal
         if path.exists() and not path.is_file() and not path.is_dir():
             path.write_text(text, encoding="utf-8")  # a device or a pipe: nothing to replace
         else:
-            _replace(path.resolve(), text)
+            with replacing(path.resolve()) as file:
+                file.write(text.encode("utf-8"))
     except (OSError, RuntimeError) as error:  # a loop of links is a RuntimeError
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(
@@ -57,22 +56,3 @@ def _print(text: str) -> None:
         raise OutputError(
             f"standard output: {error.strerror or error}; write to a file with -o"
         ) from error
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside the target, then rename over it: a reader sees the old file or the new."""
-    if path.is_dir():
-        raise IsADirectoryError(None, "it is a folder", str(path))
-    # Named before it is made: whenever a signal comes, what is there is known and goes away.
-    temporary = path.parent / f".{path.name[:_NAMED]}.{os.urandom(8).hex()}.tmp"
-    try:
-        # Opened only if it is new, so through no link that another put there.
-        with temporary.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        # Gone where all went well; else nothing half-written may stay.
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)

@@ -13,6 +13,7 @@ import click
 from auditor import __version__
 from auditor.cli.deadline import deadline
 from auditor.cli.model import model_command
+from auditor.cli.output import write
 from auditor.cli.pairs import shapes as shapes_of
 from auditor.cli.pairs import sizes
 from auditor.errors import AuditError, PlanError
@@ -78,7 +79,7 @@ def sweep_command(
     with _executor(processes, scheduler) as executor:
         found = sweep(given, grid, output, executor, _facts(grid))
     if summary:
-        click.echo(summary_text(found), nl=False)
+        write(summary_text(found), None)
     if found.failed:
         click.echo(f"{found.failed} of {found.rows} rows hold an error", err=True)
     if found.failed == found.rows:

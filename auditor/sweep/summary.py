@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from auditor.escaping import printable
 from auditor.sweep.columns import OK
 from auditor.sweep.records import Cell, Row
 from auditor.units import S_PER_H
@@ -165,8 +166,8 @@ def _front_lines(front: list[Point]) -> list[str]:
     for point in front[:_SHOWN]:
         accuracy = "" if point.accuracy is None else f", accuracy {point.accuracy:.4g}"
         lines.append(
-            f"  {point.energy_kwh:.4g} kWh, {point.duration_h:.4g} h{accuracy}: {point.source}, "
-            f"{point.hardware}, plan {point.plan}"
+            f"  {point.energy_kwh:.4g} kWh, {point.duration_h:.4g} h{accuracy}: "
+            f"{printable(point.source)}, {point.hardware}, plan {point.plan}"
         )
     if len(front) > _SHOWN:
         lines.append(f"  and {len(front) - _SHOWN} more")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import IO, Any
 from auditor.errors import OutputError, PlanError
 from auditor.sweep.columns import COLUMNS
 from auditor.sweep.records import Row
+from auditor.writing import replacing
 
 PARQUET, LINES = ".parquet", ".jsonl"
 _ROWS_AT_ONCE = 2000
@@ -46,25 +44,12 @@ def write_table(rows: Iterable[Row], path: Path, write: Writer) -> None:
     Raises:
         OutputError: it cannot be written; what was there before is untouched.
     """
-    temporary = None
     try:
-        target = path.resolve()
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path.resolve()) as file:
             write(rows, file)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, target)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise OutputError(f"{path}: cannot be written: {reason}; choose another -o file") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
 
 def _lines(rows: Iterable[Row], file: IO[bytes]) -> None:

@@ -39,12 +39,12 @@ def touched(event, arguments):
         if seen == at:
             os.kill(os.getpid(), number)
 sys.addaudithook(touched)
-writing = output._replace
-def replace(path, text):
+writing = output.replacing
+def replacing(path):
     global is_on
     is_on = True
-    writing(path, text)
-output._replace = replace
+    return writing(path)
+output.replacing = replacing
 from auditor.cli.main import run
 code = run(sys.argv[3:])
 is_on = False

@@ -168,3 +168,9 @@ def test_rate_and_time_left_by_a_clock_of_ones_own() -> None:
     assert out.getvalue() == ""
     progress.add(150)  # at 40 s: 200 in 40 s, so 5 a second, and 700 are left
     assert out.getvalue().rstrip() == "300 of 1000 models, 5.0 a second, 2 min 20 s left"
+
+
+def test_a_name_in_the_summary_drives_no_terminal() -> None:
+    text = summary_text(summarised([row("\x1b]0;owned\x07\n::error::x", 1, 1)]))
+    assert "\x1b" not in text and "\x07" not in text
+    assert not any(line.startswith("::") for line in text.splitlines())
