@@ -15,6 +15,9 @@ from auditor.pipeline import Request, audit
 from auditor.report.document import render_json
 from auditor.workload import Plan
 
+# Once in the gate is enough: together these take minutes.
+pytestmark = pytest.mark.slow
+
 PLAN = Plan(hardware="a100-sxm4-80gb", samples=1e6, region="FRA", accuracy=0.5)
 # So many give figures, not only a reason why there are none; 0.89 where this was written.
 AUDITED_SHARE = 0.85

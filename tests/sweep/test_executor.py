@@ -16,6 +16,9 @@ from auditor.sweep import executor
 from auditor.sweep.executor import DIED, MOST_DEATHS, Local
 from auditor.sweep.records import Done, Grid, Source
 
+# Once in the gate is enough: together these take minutes.
+pytestmark = pytest.mark.slow
+
 POISON = "poison.onnx"
 
 
