@@ -15,6 +15,9 @@ from builders import DATA
 
 from auditor.cli.main import cli
 
+# Once in the gate is enough: together these take minutes.
+pytestmark = pytest.mark.slow
+
 ROOT = DATA.parents[1]
 RESNET, MOBILENET = ROOT / "examples" / "resnet50.onnx", ROOT / "examples" / "mobilenetv2.onnx"
 A100 = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6")
@@ -22,9 +25,6 @@ A100 = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6")
 # `onnxruntime` looks at the machine by files alone; none of what is here needs a socket.
 WATCHED = """
 import sys
-
-# Once in the gate is enough: together these take minutes.
-pytestmark = pytest.mark.slow
 FORBIDDEN = ("socket.__new__", "socket.connect", "socket.getaddrinfo", "socket.gethostbyname",
              "socket.bind", "socket.sendto", "urllib.Request", "http.client.connect",
              "ftplib.connect", "smtplib.connect")

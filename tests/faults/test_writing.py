@@ -21,6 +21,9 @@ from pathlib import Path
 import pytest
 from builders import DATA, model, node, value, weight
 
+# Once in the gate is enough: together these take minutes.
+pytestmark = pytest.mark.slow
+
 ROOT = DATA.parents[1]
 OLD = "what was there before\n"
 A100 = ("--hardware", "a100-sxm4-80gb", "--samples", "1e9")
@@ -30,9 +33,6 @@ A100 = ("--hardware", "a100-sxm4-80gb", "--samples", "1e9")
 STOPPED = """
 import os, signal, sys
 import auditor.cli.output as output
-
-# Once in the gate is enough: together these take minutes.
-pytestmark = pytest.mark.slow
 at, number = int(sys.argv[1]), getattr(signal, sys.argv[2])
 seen, is_on = 0, False
 def touched(event, arguments):
