@@ -11,9 +11,9 @@ from auditor.budget.candidate import Candidate
 from auditor.errors import AuditError
 from auditor.pipeline import audit
 from auditor.setting import resolved
-from auditor.sized import Sized, sized
+from auditor.sized import Sized, sized, under
 from auditor.step.artefact import read_artefact, shipped_artefact
-from auditor.workload import Plan, validated, workload
+from auditor.workload import Plan, validated
 
 # What the graph's costs do not depend on, so that the graph need not be walked again.
 _AFTER_THE_GRAPH = frozenset({"samples", "tokens", "epochs", "trials", "hardware", "region"})
@@ -59,10 +59,10 @@ class Workbench:
     def _assessed(self, key: str, changes: dict[str, Any]) -> Assessment:
         plan = validated(replace(self.candidate.plan, **changes))
         again = replace(self._request, plan=plan)
-        of = self._of(plan, key, changes) if key in _AFTER_THE_GRAPH else None
+        of = self._of(plan, key) if key in _AFTER_THE_GRAPH else None
         return assessment_of(audit(again, of), plan.accuracy)
 
-    def _of(self, plan: Plan, key: str, changes: dict[str, Any]) -> Sized:
+    def _of(self, plan: Plan, key: str) -> Sized:
         """The model at its sizes, under a plan that is no other to the graph.
 
         Only the device decides on the precision where the plan does not.
@@ -70,9 +70,7 @@ class Workbench:
         of = self._base()
         if key == "hardware" and plan.precision is None:
             of = self._in(resolved(plan, self.candidate.hardware_file).precision_name)
-        said = replace(of.plan, **changes)
-        work = workload(said, of.workload.precision, of.workload.sequence_length)
-        return replace(of, plan=said, workload=work)
+        return under(of, plan)
 
     def _base(self) -> Sized:
         """The model at its sizes as planned."""

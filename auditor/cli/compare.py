@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.cli.model import model_command
 from auditor.cli.output import write
-from auditor.cli.pairs import shapes as shapes_of
-from auditor.cli.pairs import sizes
+from auditor.cli.planned import LIFE_OPTIONS, PLAN_OPTIONS, plan_said
 from auditor.errors import AuditError, OutputError, PlanError
-from auditor.workload import Lifecycle, Plan, find_project_plan
+from auditor.workload import Plan, find_project_plan
 
 if TYPE_CHECKING:
     from auditor.compare import Comparison
@@ -24,8 +21,6 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 _COMPARED = "compared"
 _MAX_SAM = 1e6
-_PLAN = {f.name for f in fields(Plan)} - {"accuracy"}
-_LIFE = {f.name for f in fields(Lifecycle)}
 _BESIDE = {"hardware_file", "plan_file", "strict", "calibration", "timeout_s"}
 
 
@@ -86,7 +81,9 @@ def compare_command(
 
 # The plan's options are those of `audit MODEL`, whatever they come to be.
 compare_command.params.extend(
-    option for option in model_command.params if option.name in _PLAN | _LIFE | _BESIDE
+    option
+    for option in model_command.params
+    if option.name in (PLAN_OPTIONS - {"accuracy"}) | LIFE_OPTIONS | _BESIDE
 )
 
 
@@ -109,16 +106,7 @@ def _plans(options: dict[str, Any]) -> tuple[Plan, dict[str, Plan]]:
     """
     from auditor.compare.candidates import read_plans
 
-    values = {name: value for name, value in options.items() if name in _PLAN}
-    values |= {
-        "freeze": options["freeze"] or None,
-        "trainable": options["trainable"] or None,
-        "dims": MappingProxyType(sizes(options["dims"])),
-        "shapes": MappingProxyType(shapes_of(options["shapes"], "--shape")),
-        "assume": MappingProxyType(shapes_of(options["assume"], "--assume")),
-    }
-    lifecycle = Lifecycle(**{name: options[name] for name in _LIFE})
-    said, own = Plan(**values, lifecycle=lifecycle), dict[str, Plan]()
+    said, own = plan_said(options), dict[str, Plan]()
     if options["plan_file"] is not None:
         file_plan, tables = read_plans(options["plan_file"])
         said, own = said.over(file_plan), dict(tables)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import fields
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auditor.cli.deadline import deadline
 from auditor.cli.output import write
-from auditor.cli.pairs import shapes as shapes_of
-from auditor.cli.pairs import sizes
+from auditor.cli.planned import plan_said
 from auditor.errors import PlanError
 from auditor.optimizers import OPTIMIZERS
 from auditor.precision import PRECISIONS
-from auditor.workload import Lifecycle, Plan, find_project_plan, read_plan_file
+from auditor.workload import find_project_plan, read_plan_file
 
 if TYPE_CHECKING:
     from auditor.pipeline import Audit, Request
@@ -132,11 +129,6 @@ def audit_asked(
     measure: bool,
     measure_device: int,
     inputs: tuple[str, ...],
-    dims: tuple[str, ...],
-    shapes: tuple[str, ...],
-    assume: tuple[str, ...],
-    freeze: tuple[str, ...],
-    trainable: tuple[str, ...],
     **options: Any,
 ) -> Audit:
     """Audit MODEL as the options of ``audit MODEL`` say, with the project's plan below them.
@@ -147,16 +139,7 @@ def audit_asked(
     # Imported here: the graph's libraries take longer to load than --help may.
     from auditor.pipeline import Request
 
-    lifecycle = Lifecycle(**{f.name: options.pop(f.name) for f in fields(Lifecycle)})
-    said = Plan(
-        **options,
-        lifecycle=lifecycle,
-        freeze=freeze or None,
-        trainable=trainable or None,
-        dims=MappingProxyType(sizes(dims)),
-        shapes=MappingProxyType(shapes_of(shapes, "--shape")),
-        assume=MappingProxyType(shapes_of(assume, "--assume")),
-    )
+    said = plan_said(options)
     if plan_file is not None:
         said = said.over(read_plan_file(plan_file))
     project = find_project_plan(Path.cwd())

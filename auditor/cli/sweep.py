@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,9 @@ from auditor import __version__
 from auditor.cli.deadline import deadline
 from auditor.cli.model import model_command
 from auditor.cli.output import write
-from auditor.cli.pairs import shapes as shapes_of
-from auditor.cli.pairs import sizes
+from auditor.cli.planned import PLAN_OPTIONS, plan_said
 from auditor.errors import AuditError, PlanError
-from auditor.workload import Plan, read_plan_file, validated
+from auditor.workload import read_plan_file, validated
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 _DEFAULT_PLAN = "default"
 _OWN = {"hardware", "accuracy"}
-_PLAN = {f.name for f in fields(Plan)} - _OWN
 _BESIDE = {"hardware_file", "strict", "calibration"}
 
 
@@ -89,7 +87,7 @@ def sweep_command(
 
 
 sweep_command.params.extend(
-    option for option in model_command.params if option.name in _PLAN | _BESIDE
+    option for option in model_command.params if option.name in (PLAN_OPTIONS - _OWN) | _BESIDE
 )
 
 
@@ -119,15 +117,7 @@ def _plans(files: tuple[Path, ...], options: dict[str, Any]) -> tuple[NamedPlan,
     """
     from auditor.sweep.records import NamedPlan
 
-    values = {name: options[name] for name in _PLAN & set(options)}
-    values |= {
-        "freeze": options["freeze"] or None,
-        "trainable": options["trainable"] or None,
-        "dims": MappingProxyType(sizes(options["dims"])),
-        "shapes": MappingProxyType(shapes_of(options["shapes"], "--shape")),
-        "assume": MappingProxyType(shapes_of(options["assume"], "--assume")),
-    }
-    said = Plan(**values)
+    said = plan_said(options)
     found = [(path.stem, said.over(read_plan_file(path))) for path in files]
     named = found or [(_DEFAULT_PLAN, said)]
     if len({name for name, _ in named}) < len(named):
@@ -166,7 +156,7 @@ def _grid(
         hardware_file=_content(options["hardware_file"]),
         calibration=b"" if str(calibration) == "none" else _checked(calibration),
         strict=options["strict"],
-        accuracies=tuple(accuracies.items()),
+        accuracies=MappingProxyType(dict(accuracies)),
     )
 
 

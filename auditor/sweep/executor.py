@@ -95,7 +95,7 @@ class Local(AbstractContextManager["Local"]):
             self._pool = ProcessPoolExecutor(
                 self.processes, mp_context=get_context("spawn"), initializer=_begin
             )
-        return self._pool.submit(work, source, grid)
+        return self._pool.submit(work, source, grid.of(source))
 
     def audited(self, given: Iterator[Source], grid: Grid) -> Iterator[Done]:
         """Yield the rows of every model."""
@@ -220,7 +220,7 @@ class Cluster(AbstractContextManager["Cluster"]):
         def fill() -> None:
             most = _AHEAD * max(1, sum(self._client.ncores().values()))
             while len(running) < most and (source := next(given, None)) is not None:
-                future = self._client.submit(work, source, grid, pure=False)
+                future = self._client.submit(work, source, grid.of(source), pure=False)
                 running[future] = source
                 finished.add(future)
 

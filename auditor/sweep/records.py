@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copyreg
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any
 
@@ -57,12 +59,13 @@ class Grid:
     hardware_file: bytes | None = None
     calibration: bytes | None = None
     strict: bool = False
-    accuracies: tuple[tuple[str, float], ...] = ()
+    accuracies: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
-    @property
-    def size(self) -> int:
-        """Rows of one model."""
-        return len(self.plans) * len(self.hardware)
+    def of(self, source: Source) -> Grid:
+        """Return what a worker needs of it for one model: of the accuracies, its own."""
+        stem = PurePosixPath(source.name).stem
+        own = {stem: self.accuracies[stem]} if stem in self.accuracies else {}
+        return replace(self, accuracies=MappingProxyType(own))
 
     @property
     def sha256(self) -> str:

@@ -44,7 +44,7 @@ CREATE TABLE rows (
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Models and rows: how many there are, and how many of them are done."""
+    """How many models there are, and how many of them are done."""
 
     models: int
     models_done: int

@@ -98,7 +98,7 @@ class _Loaded:
         Raises:
             AuditError: the plan, the hardware or a dimension is not usable.
         """
-        accuracy = dict(self.grid.accuracies).get(PurePosixPath(self.source.name).stem)
+        accuracy = self.grid.accuracies.get(PurePosixPath(self.source.name).stem)
         said = replace(plan, hardware=hardware)
         if accuracy is not None:
             said = replace(said, accuracy=accuracy)
