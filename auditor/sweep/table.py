@@ -13,6 +13,7 @@ from auditor.sweep.columns import COLUMNS
 from auditor.sweep.records import Row
 from auditor.writing import replacing
 
+PART_ENDING = ".sweep.part"
 PARQUET, LINES = ".parquet", ".jsonl"
 _ROWS_AT_ONCE = 2000
 Writer = Callable[[Iterable[Row], IO[bytes]], None]
@@ -41,11 +42,13 @@ def writer_for(path: Path) -> Writer:
 def write_table(rows: Iterable[Row], path: Path, write: Writer) -> None:
     """Write beside the target, then rename over it.
 
+    The store is locked meanwhile, so this sweep alone writes the target.
+
     Raises:
         OutputError: it cannot be written; what was there before is untouched.
     """
     try:
-        with replacing(path.resolve()) as file:
+        with replacing(path.resolve(), PART_ENDING) as file:
             write(rows, file)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or str(error)

@@ -15,6 +15,7 @@ from command_line import audit
 from fleet import HARDWARE, command, fleet, keys, rows, run
 
 from auditor.sweep.columns import COLUMNS
+from auditor.sweep.table import PART_ENDING
 
 ON = ",".join(HARDWARE)
 PLANS = {"short": "samples = 1e6\n", "long": "samples = 1e6\nepochs = 10\nregion = 'FRA'\n"}
@@ -159,8 +160,16 @@ def test_killed_at_any_time_each_row_is_there_once(tmp_path: Path) -> None:
     assert kills >= 3
     assert run(*arguments, cwd=tmp_path).returncode == 0
     assert rows(tmp_path / "all.jsonl") == rows(tmp_path / "whole.jsonl")
-    assert not list(tmp_path.glob("*.sweep.db*"))
-    assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+    kept = {"all.jsonl", "long.toml", "models", "short.toml", "whole.jsonl"}
+    assert {p.name for p in tmp_path.iterdir()} == kept
+
+
+def test_what_a_killed_sweep_left_of_its_table_is_gone(folder: Path) -> None:
+    left = folder / f"all.jsonl{PART_ENDING}"
+    left.write_text("half a")
+    assert run(*given(), cwd=folder).returncode == 0
+    assert rows(folder / "all.jsonl")
+    assert not left.exists()
 
 
 @pytest.mark.slow
