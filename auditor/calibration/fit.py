@@ -65,9 +65,14 @@ def fit_time(
 
     Of `kernels` those are taken whose device and source the steps are of too.
     """
+    from threadpoolctl import threadpool_limits
+
     choice = choice or Choice()
-    core = fit_core(data, None if kernels is None else beside(kernels, data), choice.settings)
-    return TimeModel(core, fit_residual(core, data, choice.smoothing))
+    # The systems are small: threads mostly wait for one another (three times as long where other
+    # processes are busy), and how many there are shows in the last digits.
+    with threadpool_limits(limits=1, user_api="blas"):
+        core = fit_core(data, None if kernels is None else beside(kernels, data), choice.settings)
+        return TimeModel(core, fit_residual(core, data, choice.smoothing))
 
 
 def _features(core: Core, data: Samples) -> Floats:
