@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelLoadError, PlanError
 from auditor.sweep.records import Row
-from auditor.wire import Header, Ranges, header_of, read_header
+from auditor.wire import Fetch, Header, Ranges, header_of, read_header
 
 # What to install where fsspec lacks the library of a protocol.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf", "http": "https"}
@@ -39,15 +40,30 @@ def read(name: str) -> tuple[Header, Row]:
                 f"{name}: the server does not say how large it is, so no ranges of it can be read; "
                 "download it and audit the file"
             )
-        data = Ranges(
-            int(size_bytes), lambda start, stop: system.cat_file(path, start=start, end=stop)
-        )
-        header = header_of(data, name)
+        with _fetching(system, path) as fetch:
+            data = Ranges(int(size_bytes), fetch)
+            header = header_of(data, name)
     except ModelLoadError:
         raise
     except listing_errors() as error:
         raise ModelLoadError(f"{name}: cannot be read: {_said(error)}; check the URL") from error
     return header, {"read_bytes": data.read_bytes, "read_requests": data.requests}
+
+
+@contextmanager
+def _fetching(system: Any, path: str) -> Iterator[Fetch]:
+    """Yield what reads a range of a remote file, and no byte beside it."""
+    if system.async_impl:
+        yield lambda start, stop: system.cat_file(path, start=start, end=stop)
+        return
+    # Here `cat_file` would open the file for each range, and read megabytes ahead.
+    with system.open(path, "rb", cache_type="none") as file:
+
+        def fetch(start: int, stop: int) -> bytes:
+            file.seek(start)
+            return bytes(file.read(stop - start))
+
+        yield fetch
 
 
 def file_system(url: str) -> tuple[Any, str]:

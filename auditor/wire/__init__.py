@@ -1,7 +1,7 @@
 """An ONNX file's bytes without its weights, and without onnx."""
 
 from auditor.wire.file import EXPORT_HINT, Header, header_of, read_header
-from auditor.wire.ranges import RangeError, Ranges
+from auditor.wire.ranges import Fetch, RangeError, Ranges
 from auditor.wire.walk import (
     KEPT_INTEGER_BYTES,
     MAX_NESTING,
@@ -15,6 +15,7 @@ __all__ = [
     "KEPT_INTEGER_BYTES",
     "MAX_NESTING",
     "VERBATIM_BYTES",
+    "Fetch",
     "Header",
     "RangeError",
     "Ranges",
