@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from builders import DATA
 from fleet import heavy, rows, run
+from loopback import Handler, Server
 
 # Once in the gate is enough: together these take minutes.
 pytestmark = pytest.mark.slow
@@ -102,68 +100,32 @@ def test_what_is_not_in_a_bucket_is_a_row(s3: dict[str, str], tmp_path: Path) ->
     assert found["status"] == "ok"
 
 
-class _WithRanges(SimpleHTTPRequestHandler):
-    """Files with ranges, which the standard library's server does not serve."""
-
-    def do_GET(self) -> None:
-        content = Path(self.translate_path(self.path)).read_bytes()
-        said = self.headers.get("Range")
-        if said is None:
-            self._send(200, content, {})
-            return
-        first, last = (int(end) for end in said.removeprefix("bytes=").split("-"))
-        part = content[first : last + 1]
-        self._send(206, part, {"Content-Range": f"bytes {first}-{last}/{len(content)}"})
-
-    def _send(self, status: int, content: bytes, headers: dict[str, str]) -> None:
-        self.send_response(status)
-        for name, said in {**headers, "Accept-Ranges": "bytes"}.items():
-            self.send_header(name, said)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Keep quiet."""
-
-
-class _Stubborn(_WithRanges):
-    """Sends all of a file, whatever is asked for."""
-
-    def do_GET(self) -> None:
-        self._send(200, Path(self.translate_path(self.path)).read_bytes(), {})
-
-
-def served(handler: type[BaseHTTPRequestHandler], folder: Path) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder))) as server:  # type: ignore[arg-type]
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+class _Web(Handler):
+    def answer(self) -> None:
+        self.send_file(self.path.lstrip("/"))
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[str]:
+def www(tmp_path: Path) -> Path:
     pytest.importorskip("aiohttp")
-    (tmp_path / "www").mkdir()
-    (tmp_path / "www" / "heavy.onnx").write_bytes(heavy(12, 512).SerializeToString())
-    yield from served(_WithRanges, tmp_path / "www")
+    folder = tmp_path / "www"
+    folder.mkdir()
+    (folder / "heavy.onnx").write_bytes(heavy(12, 512).SerializeToString())
+    return folder
 
 
-def test_a_model_on_the_web(web: str, tmp_path: Path) -> None:
-    ran = run(f"{web}/heavy.onnx", *ASKED, cwd=tmp_path)
+def test_a_model_on_the_web(www: Path, tmp_path: Path) -> None:
+    with Server(_Web, www).running() as web:
+        ran = run(f"{web.address}/heavy.onnx", *ASKED, cwd=tmp_path)
     assert ran.returncode == 0, ran.stderr
     (row,) = rows(tmp_path / "all.jsonl")
-    assert row["source"] == f"{web}/heavy.onnx"
-    assert row["read_bytes"] < 30 * 4096
+    assert row["source"] == f"{web.address}/heavy.onnx"
+    assert row["read_bytes"] == web.sent_bytes["heavy.onnx"] < 30 * 4096
 
 
-def test_a_server_without_ranges_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("aiohttp")
-    (tmp_path / "heavy.onnx").write_bytes(heavy(2, 512).SerializeToString())
-    for address in served(_Stubborn, tmp_path):
-        ran = run(f"{address}/heavy.onnx", *ASKED, cwd=tmp_path)
-        assert ran.returncode == 2
-        (row,) = rows(tmp_path / "all.jsonl")
-        assert "does not serve ranges" in row["error"]
+def test_a_server_without_ranges_is_named(www: Path, tmp_path: Path) -> None:
+    with Server(_Web, www, has_ranges=False).running() as web:
+        ran = run(f"{web.address}/heavy.onnx", *ASKED, cwd=tmp_path)
+    assert ran.returncode == 2
+    (row,) = rows(tmp_path / "all.jsonl")
+    assert "does not serve ranges" in row["error"]
