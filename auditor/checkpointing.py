@@ -8,6 +8,7 @@ gradient crosses; of those places the ones are taken that divide the forward wor
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -53,14 +54,30 @@ def segments(steps: Sequence[CostedStep], count: int) -> Segments:
     for _, cost, _ in steps:
         before += cost.forward.flops
         done.append(before)
+    totals = [done[place] for place in places]
     cuts: list[int] = []
+    first = 0
     for index in range(1, count):
-        wanted = before * index / count
         # Enough places must stay for the cuts to come.
-        first = places.index(cuts[-1]) + 1 if cuts else 0
-        left = places[first : len(places) - (count - 1 - index)]
-        cuts.append(min(left, key=lambda place: abs(done[place] - wanted)))
+        end = len(places) - (count - 1 - index)
+        chosen = nearest(totals, before * index / count, first, end)
+        cuts.append(places[chosen])
+        first = chosen + 1
     return Segments(tuple(cuts))
+
+
+def nearest(ordered: Sequence[int], wanted: float, first: int, end: int) -> int:
+    """Index, from `first` to before `end`, of the nearest in an ordered list; of equals the first.
+
+    With as many segments as nodes a search through all places would take the square of that.
+    """
+    above = bisect_left(ordered, wanted, first, end)
+    if above == first:
+        return first
+    below = bisect_left(ordered, ordered[above - 1], first, above)
+    if above == end or wanted - ordered[below] <= ordered[above] - wanted:
+        return below
+    return above
 
 
 def _places(steps: Sequence[CostedStep]) -> list[int]:

@@ -129,6 +129,12 @@ def split(count: int) -> ModelProto:
     return _model([big, cut, *(_node("Relu", [m], [m + "r"]) for m in made)], [made[-1] + "r"])
 
 
+def operands(count: int) -> ModelProto:
+    """One operator of as many inputs, multiplied one after the other."""
+    equation = ",".join(["ab"] * count) + "->ab"
+    return _model([_node("Einsum", ["x"] * count, ["y"], equation=equation)], ["y"])
+
+
 def weights(count: int) -> ModelProto:
     """A weight for each operator."""
     names = ["x", *(f"v{i}" for i in range(count))]
@@ -219,8 +225,8 @@ def unknown(count: int) -> ModelProto:
 FORMS: Mapping[str, Callable[[int], ModelProto]] = {
     made.__name__: made
     for made in (
-        chain, backwards, residual, fan_out, many_outputs, split, weights, rotations, arranged,
-        branches, nested, functions, unknown,
+        chain, backwards, residual, fan_out, many_outputs, split, operands, weights, rotations,
+        arranged, branches, nested, functions, unknown,
     )
 }  # fmt: skip
 

@@ -21,13 +21,20 @@ from auditor.shapes.contrib_einsum import Letters, parse
 
 @dataclass(slots=True)
 class _Chain:
-    """The steps of one einsum, and the sizes of what they hand on."""
+    """The steps of one einsum, and the sizes of what they hand on; `name` is its result's."""
 
+    name: str
     costs: list[Cost] = field(default_factory=list)
     made: dict[str, int] = field(default_factory=dict)
 
     def add(self, cost: Cost) -> None:
         self.costs.append(cost)
+
+    def new(self, shaped: Value) -> Value:
+        """Return the value that a step hands on, under a name of its own."""
+        value = replace(shaped, name=f"{self.name}/{len(self.made)}")
+        self.made[value.name] = value.bytes
+        return value
 
     def cost(self) -> Cost:
         """Add up the steps; what they keep beside the operator's own values is extra."""
@@ -66,9 +73,8 @@ def _sized(letters: Iterable[str], *terms: _Term) -> tuple[int, ...]:
     return tuple(known[c] for c in letters)
 
 
-def _made(chain: _Chain, name: str, letters: Letters, *terms: _Term) -> _Term:
-    value = Value(name, terms[0].value.dtype, _sized(letters, *terms))
-    chain.made[name] = value.bytes
+def _made(chain: _Chain, letters: Letters, *terms: _Term) -> _Term:
+    value = chain.new(Value("", terms[0].value.dtype, _sized(letters, *terms)))
     return _Term(letters, value, any(t.trained for t in terms))
 
 
@@ -78,14 +84,21 @@ def einsum(op: Operation, grads: Grads) -> Cost | UnknownCost:
     values = [op.required(i) for i in range(len(op.inputs))]
     letters, output = parse(str(op.node.attributes["equation"]), [len(v.dims) for v in values])
     terms = [_Term(a, v, i in grads) for i, (a, v) in enumerate(zip(letters, values, strict=True))]
-    chain = _Chain()
-    left = _prepared(terms[0], {*output, *(c for t in letters[1:] for c in t)}, chain)
+    # By letter the last operand that has it, in which the result is behind them all.
+    last = {c: index for index, term in enumerate([*letters, output]) for c in term}
+    chain = _Chain(op.result.name)
+    left = _prepared(terms[0], _behind(0, last), chain)
     for index, term in enumerate(terms[1:], start=1):
-        later = {*output, *(c for t in letters[index + 1 :] for c in t)}
-        left = _pair(left, term, later, chain, op.result if index + 1 == len(terms) else None)
+        result = op.result if index + 1 == len(terms) else None
+        left = _pair(left, term, _behind(index, last), chain, result)
     if not chain.costs:
         chain.add(_pass(left, replace(left, value=op.result), 0))
     return chain.cost()
+
+
+def _behind(index: int, last: Mapping[str, int]) -> set[str]:
+    """Letters of later operands than this one, or of the result."""
+    return {c for c, place in last.items() if place > index}
 
 
 def _prepared(term: _Term, needed: set[str], chain: _Chain) -> _Term:
@@ -93,14 +106,13 @@ def _prepared(term: _Term, needed: set[str], chain: _Chain) -> _Term:
     once = tuple(dict.fromkeys(term.letters))
     if len(once) < len(term.letters):
         first = {c: term.value.dims[term.letters.index(c)] for c in once}
-        value = replace(term.value, name=f"{term.value.name}/diagonal")
-        value = replace(value, shape=tuple(first.values()), origin="activation", data=None)
-        chain.made[value.name] = value.bytes
+        shape = tuple(first.values())
+        value = chain.new(replace(term.value, shape=shape, origin="activation", data=None))
         chain.add(_pass(term, _Term(once, value, term.trained), 0, picks=True))
         term = _Term(once, value, term.trained)
     kept = tuple(c for c in once if c in needed)
     if len(kept) < len(once):
-        made = _made(chain, f"{term.value.name}/sum", kept, term)
+        made = _made(chain, kept, term)
         chain.add(_pass(term, made, term.value.size))
         term = made
     return term
@@ -124,7 +136,7 @@ def _pair(left: _Term, right: _Term, later: set[str], chain: _Chain, result: Val
     right = _prepared(right, later | set(left.letters), chain)
     joint = tuple(dict.fromkeys((*left.letters, *right.letters)))
     kept = tuple(c for c in joint if c in later)
-    made = _made(chain, f"{left.value.name}*{right.value.name}", kept, left, right)
+    made = _made(chain, kept, left, right)
     out = made.value if result is None else result
     points = math.prod(_sized(joint, left, right))
     grads = frozenset(i for i, t in enumerate((left, right)) if t.trained)
