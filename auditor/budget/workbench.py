@@ -9,9 +9,10 @@ from auditor.budget.assess import assessment_of, request_of
 from auditor.budget.assessment import Assessment
 from auditor.budget.candidate import Candidate
 from auditor.errors import AuditError
+from auditor.graph import load_model
 from auditor.pipeline import audit
 from auditor.setting import resolved
-from auditor.sized import Sized, sized, under
+from auditor.sized import Shapes, Sized, profiled, shapes, under
 from auditor.step.artefact import read_artefact, shipped_artefact
 from auditor.workload import Plan, validated
 
@@ -26,6 +27,7 @@ class Workbench:
     def __init__(self, candidate: Candidate) -> None:
         self.candidate = candidate
         self._request = request_of(candidate)
+        self._shaped: Shapes | None = None
         self._planned: Sized | None = None
         self._sized: dict[str, Sized] = {}
         self._known: dict[Key, Assessment | None] = {}
@@ -81,5 +83,9 @@ class Workbench:
 
     def _in(self, mode: str) -> Sized:
         if mode not in self._sized:
-            self._sized[mode] = sized(self.candidate.path, self.candidate.plan, mode)
+            plan = self.candidate.plan
+            if self._shaped is None:
+                path = self.candidate.path
+                self._shaped = shapes(path, load_model(path), plan)
+            self._sized[mode] = profiled(self._shaped, plan, mode)
         return self._sized[mode]

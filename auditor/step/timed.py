@@ -51,6 +51,8 @@ class OperationTime:
 
     def times(self, factor: float) -> OperationTime:
         """Scale both passes."""
+        if factor == 1:  # nearly always, and there are many operations
+            return self
         return replace(
             self, forward=self.forward.times(factor), backward=self.backward.times(factor)
         )
