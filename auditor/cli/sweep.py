@@ -16,7 +16,7 @@ from auditor.cli.model import model_command
 from auditor.cli.output import write
 from auditor.cli.planned import PLAN_OPTIONS, plan_said
 from auditor.errors import AuditError, PlanError
-from auditor.workload import read_plan_file, validated
+from auditor.workload import Plan, find_project_plan, read_plan_file, validated
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -110,16 +110,18 @@ def _names(hardware: str) -> tuple[str, ...]:
 
 
 def _plans(files: tuple[Path, ...], options: dict[str, Any]) -> tuple[NamedPlan, ...]:
-    """Return the plans: each file with what the command line says over it.
+    """Return the plans: each file with what the command line says over it, and the project below.
 
     Raises:
         PlanError: a plan is not usable, or two files have one name.
     """
     from auditor.sweep.records import NamedPlan
 
-    said = plan_said(options)
-    found = [(path.stem, said.over(read_plan_file(path))) for path in files]
-    named = found or [(_DEFAULT_PLAN, said)]
+    said, project = plan_said(options), find_project_plan(Path.cwd())
+    # Hardware is the grid's, and an accuracy is of one model.
+    below = Plan() if project is None else replace(project[0], hardware=None, accuracy=None)
+    found = [(path.stem, said.over(read_plan_file(path)).over(below)) for path in files]
+    named = found or [(_DEFAULT_PLAN, said.over(below))]
     if len({name for name, _ in named}) < len(named):
         raise PlanError(
             "--plan: two files have one name, which is what rows call a plan; rename one"

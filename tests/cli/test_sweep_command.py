@@ -141,6 +141,20 @@ def test_what_was_begun_otherwise_is_not_mixed(folder: Path) -> None:
     assert not (folder / "all.jsonl").exists()
 
 
+def test_what_the_project_says_stands_behind_plans_and_command_line(folder: Path) -> None:
+    (folder / "pyproject.toml").write_text(
+        "[tool.auditor]\nhardware = 'l4'\nsamples = 5.0\nepochs = 7.0\nbatch_size = 3\n"
+    )
+    model = folder / "models" / "m0004.onnx"
+    given = (model, "--hardware", ON, "--plan", "short.toml", "--batch-size", "2")
+    assert run(*given, "-o", "all.jsonl", cwd=folder).returncode == 0
+    found = rows(folder / "all.jsonl")
+    assert [row["hardware_requested"] for row in found] == list(HARDWARE)
+    for row in found:  # batch by the command line, samples by the plan, epochs by the project
+        said = (row["workload_batch_size"], row["workload_samples"], row["workload_epochs"])
+        assert said == (2, 1e6, 7)
+
+
 @pytest.mark.slow
 def test_killed_at_any_time_each_row_is_there_once(tmp_path: Path) -> None:
     fleet(tmp_path / "models", 150)
