@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 from xml.etree import ElementTree
 
@@ -76,13 +75,8 @@ def _saved(folder: Path, said: str) -> tuple[Path, Path]:
 @cache
 def outputs(said: str) -> dict[str, Told]:
     """What each command prints of a model with `said` in it, by command and format."""
-    folder = Path(mkdtemp(prefix="auditor-test-"))
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        return dict(_outputs(folder, said))
-    finally:
-        os.chdir(before)
+    with TemporaryDirectory() as folder, contextlib.chdir(folder):
+        return dict(_outputs(Path(folder), said))
 
 
 def _outputs(folder: Path, said: str) -> Iterator[tuple[str, Told]]:
@@ -107,18 +101,14 @@ def _outputs(folder: Path, said: str) -> Iterator[tuple[str, Told]]:
 @cache
 def pages(said: str) -> dict[str, Told]:
     """The pages in HTML of the same."""
-    folder = Path(mkdtemp(prefix="auditor-test-"))
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
+    with TemporaryDirectory() as name, contextlib.chdir(name):
+        folder = Path(name)
         good, bad = _saved(folder, said)
         models = (good, bad, folder / "simple.onnx", "--accuracy-file", "accuracy.csv")
         return {
             "audit": told(good, *DEVICE, *PLAN, "--format", "html"),
             "compare": told("compare", *models, *DEVICE, *PLAN, "--format", "html"),
         }
-    finally:
-        os.chdir(before)
 
 
 def elements(markdown: str) -> list[str]:
