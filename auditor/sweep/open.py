@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from auditor.wire import Fetch, Header, Ranges, header_of, read_header
 # What to install where fsspec lacks the library of a protocol.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf", "http": "https"}
 _REMOTE = "://"
+_LOGS = ("aiobotocore", "aiohttp", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs")
 
 
 def is_remote(name: str) -> bool:
@@ -70,9 +72,11 @@ def file_system(url: str) -> tuple[Any, str]:
     """Return fsspec's file system of a URL, and the path in it.
 
     Raises:
+        ModelLoadError: its server is asked at once, and cannot be reached or refuses.
         PlanError: there is no such protocol, or its library is not installed.
     """
     protocol = url.partition(_REMOTE)[0]
+    _quiet()
     try:
         import fsspec
     except ImportError as error:
@@ -87,16 +91,29 @@ def file_system(url: str) -> tuple[Any, str]:
         raise PlanError(
             f"{url}: {_said(error)}; give a file, or a URL that fsspec knows"
         ) from error
+    except listing_errors() as error:
+        raise ModelLoadError(f"{url}: cannot be reached: {_said(error)}; check the URL") from error
     return system, str(path)
+
+
+def _quiet() -> None:
+    """Keep the libraries' logs from stderr: what they say there with tracebacks they raise too."""
+    for name in _LOGS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def listing_errors() -> tuple[type[BaseException], ...]:
     """What the libraries behind fsspec raise where a server fails: they have no common error."""
-    found: list[type[BaseException]] = [OSError, ValueError, TimeoutError]
+    found: list[type[BaseException]] = [OSError, ValueError, TimeoutError, NotImplementedError]
     found += _foreign("botocore.exceptions", "BotoCoreError", "ClientError")
     found += _foreign("aiohttp", "ClientError")
     found += _foreign("gcsfs.retry", "HttpError")
+    found += _foreign("google.auth.exceptions", "GoogleAuthError")
+    found += _foreign("google.api_core.exceptions", "GoogleAPIError")
     found += _foreign("huggingface_hub.errors", "HfHubHTTPError")
+    # What huggingface_hub speaks HTTP by, of 1 and of 2.
+    found += _foreign("httpx", "HTTPError")
+    found += _foreign("httpx2", "HTTPError")
     return tuple(found)
 
 

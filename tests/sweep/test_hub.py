@@ -108,6 +108,16 @@ def test_what_is_not_there_is_a_row(hub: Server, tmp_path: Path) -> None:
     assert found["status"] == "ok"
 
 
+@pytest.mark.parametrize("url", ["hf://zoo/nets", "hf://zoo/nets/a.onnx", "hf://zoo", "hf://"])
+def test_a_hub_that_is_not_there_is_one_line(tmp_path: Path, url: str) -> None:
+    pytest.importorskip("huggingface_hub")
+    said = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "home")}
+    ran = run(url, *ASKED, cwd=tmp_path, **said)
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"error: {url}: cannot be listed: ")
+
+
 def test_a_hub_that_sends_all_is_named(files: Path, tmp_path: Path) -> None:
     with Server(Hub, files, has_ranges=False).running() as hub:
         given = "hf://zoo/nets/deep/heavy.onnx"

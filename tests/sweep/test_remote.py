@@ -129,3 +129,10 @@ def test_a_server_without_ranges_is_named(www: Path, tmp_path: Path) -> None:
     assert ran.returncode == 2
     (row,) = rows(tmp_path / "all.jsonl")
     assert "does not serve ranges" in row["error"]
+
+
+def test_a_server_that_is_asked_at_once_and_not_there_is_one_line(tmp_path: Path) -> None:
+    ran = run("ftp://127.0.0.1:9/heavy.onnx", *ASKED, cwd=tmp_path)
+    assert ran.returncode == 2
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("error: ftp://127.0.0.1:9/heavy.onnx: cannot be reached: ")
