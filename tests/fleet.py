@@ -18,6 +18,8 @@ from auditor.workload import Plan
 
 HARDWARE = ("a100-sxm4-80gb", "rtx3090")
 BROKEN_EVERY = 50
+# One process, one row a model.
+ASKED = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6", "--processes", "1", "-o", "all.jsonl")
 
 
 def dense(depth: int, width: int) -> ModelProto:

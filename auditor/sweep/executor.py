@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any, Protocol, Self
 
 from auditor import __version__
 from auditor.errors import AuditError, PlanError
+from auditor.sweep.logs import quiet
 from auditor.sweep.records import Done, Grid, Source
 
 # A model that took down so many workers is not tried again.
@@ -174,7 +174,7 @@ class Cluster(AbstractContextManager["Cluster"]):
             from distributed import Client
         except ImportError as error:
             raise PlanError("--scheduler needs `pip install 'auditor[dask]'`") from error
-        _quiet()
+        quiet("distributed")
         try:
             self._client = Client(self.address, timeout=self.timeout_s, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -236,13 +236,6 @@ class Cluster(AbstractContextManager["Cluster"]):
                 f"--scheduler {self.address}: lost; what was done is kept: begin again with the "
                 "same command when it is back"
             ) from error
-
-
-def _quiet() -> None:
-    """Keep Dask's log from stderr: what it says there with tracebacks is raised as well."""
-    for name in list(logging.root.manager.loggerDict):
-        if name.split(".")[0] == "distributed":
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _version() -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from auditor.errors import ModelLoadError, PlanError
+from auditor.sweep.logs import quiet
 from auditor.sweep.records import Row
 from auditor.wire import Fetch, Header, Ranges, header_of, read_header
 
 # What to install where fsspec lacks the library of a protocol.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "hf", "http": "https"}
 _REMOTE = "://"
-_LOGS = ("aiobotocore", "aiohttp", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs")
+_LOGGING = ("aiobotocore", "aiohttp", "asyncio", "botocore", "fsspec", "gcsfs", "google", "s3fs")
 
 
 def is_remote(name: str) -> bool:
@@ -76,7 +76,7 @@ def file_system(url: str) -> tuple[Any, str]:
         PlanError: there is no such protocol, or its library is not installed.
     """
     protocol = url.partition(_REMOTE)[0]
-    _quiet()
+    quiet(*_LOGGING)
     try:
         import fsspec
     except ImportError as error:
@@ -94,12 +94,6 @@ def file_system(url: str) -> tuple[Any, str]:
     except listing_errors() as error:
         raise ModelLoadError(f"{url}: cannot be reached: {_said(error)}; check the URL") from error
     return system, str(path)
-
-
-def _quiet() -> None:
-    """Keep the libraries' logs from stderr: what they say there with tracebacks they raise too."""
-    for name in _LOGS:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def listing_errors() -> tuple[type[BaseException], ...]:

@@ -11,13 +11,12 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from fleet import heavy, rows, run
+from fleet import ASKED, heavy, rows, run
 from loopback import Handler, Server
 
 # Once in the gate is enough.
 pytestmark = pytest.mark.slow
 
-ASKED = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6", "--processes", "1", "-o", "all.jsonl")
 OBJECTS = "/storage/v1/b/models/o"
 MEDIA = "/download"
 

@@ -12,14 +12,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from builders import DATA
-from fleet import heavy, rows, run
+from fleet import ASKED, heavy, rows, run
 from loopback import Handler, Server
 
 # Once in the gate is enough.
 pytestmark = pytest.mark.slow
 
 EXAMPLE = DATA.parents[1] / "examples" / "resnet50.onnx"
-ASKED = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6", "--processes", "1", "-o", "all.jsonl")
 API = "/api/models/zoo/nets"
 TREE = f"{API}/tree/main"
 FILES = "/zoo/nets/resolve/main/"

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from builders import DATA
-from fleet import heavy, rows, run
+from fleet import ASKED, heavy, rows, run
 from loopback import Handler, Server
 
 # Once in the gate is enough: together these take minutes.
 pytestmark = pytest.mark.slow
 
 EXAMPLES = DATA.parents[1] / "examples"
-ASKED = ("--hardware", "a100-sxm4-80gb", "--samples", "1e6", "--processes", "1", "-o", "all.jsonl")
 BUCKET = "models"
 
 
